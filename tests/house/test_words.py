@@ -1,0 +1,93 @@
+"""What may not be written: mocks, skips, half-done work, names that say nothing, addresses of one machine."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.house.sources import ROOT, Source, definitions, sources
+
+EMPTY_ENDINGS = ("Manager", "Helper", "Helpers", "Util", "Utils", "Service", "Handler", "Impl")
+
+# Put together here so that this file does not find itself.
+UNFINISHED = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "NotImplemented" + "Error"]) + r")\b")
+
+MOCKS = {"unittest.mock", "mock", "pytest_mock"}
+PATCHES = re.compile(r"^(monkeypatch\.(setattr|delattr|setitem)|mocker\.\w+|mock\.\w+|patch|patch\.\w+)$")
+SKIPS = re.compile(r"^(pytest\.(skip|xfail|importorskip|mark\.skip|mark\.skipif|mark\.xfail)|unittest\.skip\w*)$")
+
+# A lock file or a page that names a machine's own folders or registries works on that machine alone.
+OF_ONE_MACHINE = re.compile(r"--(extra-)?index-url[ =]\S+|--find-links[ =]\S+|\.\./[s]hared")
+
+
+OURS = (".ci", "benchmarks", "docs", "news", "scripts", "src", "tests")
+BINARY = {".gif", ".ico", ".jpg", ".png", ".pyc", ".woff2"}
+
+
+def uses(source: Source, pattern: re.Pattern[str]) -> Iterator[str]:
+    """List where *source* mentions a dotted name that *pattern* matches."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute | ast.Name) and pattern.match(ast.unparse(node)):
+            yield f"{source.name}:{node.lineno} {ast.unparse(node)}"
+
+
+def imported(source: Source) -> Iterator[str]:
+    """List the modules that *source* imports."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_nothing_is_mocked() -> None:
+    """No test imports a mocking library or patches an object: fakes with memory are passed in."""
+    tests = sources("tests", "benchmarks")
+    assert [source.name for source in tests if MOCKS & set(imported(source))] == []
+    assert [use for source in tests for use in uses(source, PATCHES)] == []
+
+
+def test_nothing_is_skipped() -> None:
+    """No test may be skipped or expected to fail."""
+    assert [use for source in sources("tests") for use in uses(source, SKIPS)] == []
+
+
+def test_nothing_is_half_done() -> None:
+    """No source says that something is still to do."""
+    assert [
+        f"{source.name}:{number} {line.strip()}"
+        for source in sources()
+        for number, line in enumerate(source.text.splitlines(), start=1)
+        if UNFINISHED.search(line)
+    ] == []
+
+
+def test_names_say_something() -> None:
+    """No class is called a manager, a helper or the like."""
+    classes = [named for source in sources() for named in definitions(source) if isinstance(named.node, ast.ClassDef)]
+    assert classes
+    assert [named.place for named in classes if named.node.name.endswith(EMPTY_ENDINGS)] == []
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_locks_hold_names_versions_and_hashes(lock: str) -> None:
+    """A lock file pins every package by version and hash, and names no registry and no folder."""
+    entries = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", "").splitlines()
+    assert entries
+    shape = re.compile(r"[a-z0-9][a-z0-9._-]*==[^\s;]+( ; [^@]+?)?(\s+--hash=sha256:[0-9a-f]{64})+")
+    assert [entry for entry in entries if not shape.fullmatch(entry)] == []
+
+
+def test_no_file_belongs_to_one_machine() -> None:
+    """No file of ours points at a registry or a folder outside the repository."""
+    trees = [path for tree in OURS for path in sorted((ROOT / tree).rglob("*"))]
+    files = [path for path in (*sorted(ROOT.iterdir()), *trees) if path.is_file() and path.suffix not in BINARY]
+    assert files
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in files
+        for match in OF_ONE_MACHINE.finditer(path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert found == []
