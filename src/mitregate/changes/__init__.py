@@ -1,0 +1,1 @@
+"""Change systems: where change requests live, one file each."""

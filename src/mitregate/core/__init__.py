@@ -1,0 +1,1 @@
+"""The domain: values in, values out; nothing here can touch the world."""

@@ -1,0 +1,36 @@
+"""Announcements: what a receiver is told of a verdict (domain.md §7)."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from mitregate.core.deployments import DeploymentKey
+from mitregate.core.gates import GatingStatus, Reason
+
+
+class Detail(Struct, frozen=True, kw_only=True):
+    """A change that bears on a verdict, as the Jira wire shows it."""
+
+    key: str
+    link: str
+
+
+class Announcement(Struct, frozen=True, kw_only=True):
+    """What a receiver is told: a gating status, when it was reached, and why.
+
+    `good_until` is the last instant at which an `allowed` may still be sent.
+    """
+
+    key: DeploymentKey
+    status: GatingStatus
+    since: datetime
+    reasons: tuple[Reason, ...]
+    details: tuple[Detail, ...]
+    good_until: datetime | None = None
+
+
+class Receiver(Struct, frozen=True, kw_only=True):
+    """Where a provider delivers to: address and secret in the clear, for the length of one conversation."""
+
+    url: str
+    secret: str

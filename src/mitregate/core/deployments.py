@@ -1,0 +1,116 @@
+"""Deployments: one intent to deploy, its identity and the order of its updates.
+
+A deployment is identified by (app, pipeline id, environment id, deployment sequence number); a record replaces another
+one of the same identity only if its update sequence number is higher (domain.md §1; Jira Deployments API,
+https://developer.atlassian.com/cloud/jira/software/rest/api-group-deployments/).
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class State(StrEnum):
+    """What the CI/CD tool says about its deployment."""
+
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+    SUCCESSFUL = "successful"
+
+
+FINAL_STATES = frozenset({State.CANCELLED, State.FAILED, State.ROLLED_BACK, State.SUCCESSFUL})
+"""States after which nothing more happens in a deployment."""
+
+
+class EnvironmentType(StrEnum):
+    """Kind of environment; GitLab calls it tier."""
+
+    UNMAPPED = "unmapped"
+    DEVELOPMENT = "development"
+    TESTING = "testing"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class DeploymentKey(Struct, frozen=True, kw_only=True):
+    """Identity of a deployment; the same ids from two apps are two deployments."""
+
+    app_id: str
+    pipeline_id: str
+    environment_id: str
+    sequence_number: int
+
+
+class Pipeline(Struct, frozen=True, kw_only=True):
+    """The pipeline that deploys."""
+
+    id: str
+    display_name: str
+    url: str
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """The environment that is deployed to."""
+
+    id: str
+    display_name: str
+    type: EnvironmentType
+
+
+class Commit(Struct, frozen=True, kw_only=True):
+    """A commit in a repository; without a hash, the repository as a whole."""
+
+    repository_id: str
+    hash: str | None = None
+
+
+class Associations(Struct, frozen=True, kw_only=True):
+    """What a deployment says it concerns."""
+
+    issues: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    commits: tuple[Commit, ...] = ()
+
+
+class Deployment(Struct, frozen=True, kw_only=True):
+    """One submitted record of a deployment.
+
+    `duration` is in seconds. `asks_for_gating` is the command `initiate_deployment_gating`. `properties` are the
+    submission's own name-value pairs, by which it can be deleted. `product` names the sending tool, if it said so.
+    """
+
+    key: DeploymentKey
+    update_sequence_number: int
+    display_name: str
+    url: str
+    description: str
+    last_updated: datetime
+    state: State
+    pipeline: Pipeline
+    environment: Environment
+    label: str | None = None
+    duration: int | None = None
+    associations: Associations = Associations()
+    asks_for_gating: bool = False
+    properties: dict[str, str] = {}
+    product: str | None = None
+
+    @property
+    def project(self) -> str:
+        """What change control matches on: the pipeline's display name, not its id (domain.md §1)."""
+        return self.pipeline.display_name or self.pipeline.id
+
+    @property
+    def version(self) -> str:
+        """What is deployed: the label, else the display name (domain.md §1)."""
+        return self.label or self.display_name
+
+
+def is_newer(incoming: Deployment, stored: Deployment | None) -> bool:
+    """Tell whether *incoming* replaces *stored*: only a higher update sequence number does; equal does not."""
+    return stored is None or stored.update_sequence_number < incoming.update_sequence_number

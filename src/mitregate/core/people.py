@@ -1,0 +1,146 @@
+"""People and programs: who is asking, and what they may do."""
+
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from mitregate.core.errors import Forbidden
+
+
+def fingerprint(secret: str) -> str:
+    """Give the SHA-256 of a secret in hex, which is all that is kept of it.
+
+    A plain hash is enough: the secrets are ours, 256 bits of chance, and no dictionary holds them.
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Scope(StrEnum):
+    """What an app may do with its deployments, in Jira's words for OAuth scopes."""
+
+    READ = "read:deployment-info:jira"
+    WRITE = "write:deployment-info:jira"
+    DELETE = "delete:deployment-info:jira"
+
+
+class Permission(StrEnum):
+    """What a person may do."""
+
+    VIEW = "view"
+    DECIDE = "decide"
+    PLAN = "plan"
+    OPERATE = "operate"
+    AUDIT = "audit"
+    ADMINISTER = "administer"
+
+
+class Role(StrEnum):
+    """What a person is here."""
+
+    ADMIN = "admin"
+    CHANGE_MANAGER = "change_manager"
+    APPROVER = "approver"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+    VIEWER = "viewer"
+
+
+MAY: dict[Role, frozenset[Permission]] = {
+    Role.ADMIN: frozenset(Permission),
+    Role.CHANGE_MANAGER: frozenset({Permission.VIEW, Permission.DECIDE, Permission.PLAN}),
+    Role.APPROVER: frozenset({Permission.VIEW, Permission.DECIDE}),
+    Role.OPERATOR: frozenset({Permission.VIEW, Permission.OPERATE}),
+    Role.AUDITOR: frozenset({Permission.VIEW, Permission.AUDIT}),
+    Role.VIEWER: frozenset({Permission.VIEW}),
+}
+
+
+class App(Struct, frozen=True, kw_only=True):
+    """A client that submits deployments.
+
+    `secret_hash` is the SHA-256 of its client secret, `signing_secret` the sealed secret that signs its callbacks.
+    """
+
+    id: str
+    name: str
+    client_id: str
+    secret_hash: str
+    scopes: frozenset[Scope]
+    callback_url: str | None = None
+    signing_secret: str | None = None
+    created_at: datetime
+
+
+class User(Struct, frozen=True, kw_only=True):
+    """A person."""
+
+    id: str
+    name: str
+    role: Role
+    created_at: datetime
+
+
+class TokenKind(StrEnum):
+    """What a token is good for."""
+
+    ACCESS = "access"
+    API = "api"
+    SESSION = "session"
+    SETUP = "setup"
+
+
+class Token(Struct, frozen=True, kw_only=True):
+    """A secret that proves who is asking; only its SHA-256 is kept.
+
+    Exactly one of `app_id` and `user_id` is set, or neither for a set-up token.
+    """
+
+    id: str
+    hash: str
+    kind: TokenKind
+    app_id: str | None = None
+    user_id: str | None = None
+    label: str = ""
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """Who is asking, proved: a person or an app.
+
+    `name` is what the audit log shows, `origin` where the request came from. An app has `app_id` and `scopes`, a person
+    has `permissions`.
+    """
+
+    name: str
+    origin: str = ""
+    app_id: str | None = None
+    user_id: str | None = None
+    scopes: frozenset[Scope] = frozenset()
+    permissions: frozenset[Permission] = frozenset()
+
+    def require(self, permission: Permission) -> None:
+        """Refuse whoever has no *permission*.
+
+        Raises:
+            Forbidden: the principal lacks it.
+        """
+        if permission not in self.permissions:
+            message = f"{self.name} may not do this: it needs the permission {permission.value!r}."
+            raise Forbidden(message)
+
+    def require_scope(self, scope: Scope) -> str:
+        """Refuse whoever is not an app with *scope*.
+
+        Returns:
+            The id of the app.
+
+        Raises:
+            Forbidden: the principal is not an app, or lacks the scope.
+        """
+        if self.app_id is None or scope not in self.scopes:
+            message = f"{self.name} lacks the scope {scope.value!r}."
+            raise Forbidden(message)
+        return self.app_id

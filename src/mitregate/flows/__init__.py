@@ -1,0 +1,1 @@
+"""Use cases: load, decide, keep; plain functions over a unit of work."""

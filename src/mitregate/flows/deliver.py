@@ -1,0 +1,119 @@
+"""Deliver: lease jobs, make of each a conversation, and keep what came of it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace
+
+from mitregate.core.announcements import Announcement, Receiver
+from mitregate.core.audit import Action
+from mitregate.core.errors import IllegalTransition, Misconfigured, Unknown
+from mitregate.core.gates import Gate, GatingStatus, Stage
+from mitregate.core.jobs import LEASE, Attempt, Job, JobState, Outcome, Result, next_due
+from mitregate.core.people import Permission
+from mitregate.flows.act import Act
+from mitregate.ports import Claim, UnitOfWork
+from mitregate.wire.http import Conversation
+
+
+def claim(act: Act, limit: int, busy: Sequence[str]) -> list[Claim]:
+    """Lease at most *limit* jobs that are due, none of them in the lanes *busy*."""
+    return act.uow.jobs.claim(act.ports.new_id(), LEASE, limit, busy)
+
+
+def prepare(act: Act, claimed: Claim) -> Conversation[Outcome] | Job:
+    """Make the conversation of a job, after reading its gate again.
+
+    Returns:
+        The conversation; or the job as it is to be kept, without a try, when there is nothing to be told any more: the
+        deployment has started or is gone, or an `allowed` no longer holds.
+
+    Raises:
+        Misconfigured: the job's provider is not installed, or the secret of its receiver cannot be read.
+    """
+    job = claimed.job
+    told = msgspec.json.decode(job.payload, type=Announcement)
+    obstacle = _obstacle(act.uow.gates.get(job.gate_id), told, act.now)
+    app = act.uow.apps.get(job.lane)
+    if obstacle is None and (app is None or app.callback_url is None):
+        obstacle = "The app has no callback any more."
+    if obstacle is not None or app is None or app.callback_url is None:
+        return replace(job, state=JobState.WITHDRAWN, finished_at=act.now, note=obstacle or "")
+    provider = act.ports.providers.get(job.provider)
+    if provider is None:
+        message = f"The provider {job.provider!r} is not installed."
+        raise Misconfigured(message, advice="Install it where the worker runs; the delivery is tried again.")
+    receiver = Receiver(url=app.callback_url, secret=act.ports.unseal(app.signing_secret or ""))
+    return provider.announce(job.id, told, receiver, act.now)
+
+
+def withdraw(uow: UnitOfWork, claimed: Claim, job: Job) -> bool:
+    """Keep a job that `prepare` gave back; False if somebody else holds its lease by now."""
+    return uow.jobs.settle(claimed, job, None)
+
+
+def finish(act: Act, claimed: Claim, outcome: Outcome, started_at: datetime, duration: timedelta) -> bool:
+    """Keep how a try ended: the job is done, due again further up the ladder, or dead.
+
+    Returns:
+        False if somebody else holds its lease by now; then nothing is kept.
+    """
+    job = claimed.job
+    tried = replace(job, attempts=job.attempts + 1, note=outcome.detail)
+    attempt = Attempt(
+        number=tried.attempts,
+        started_at=started_at,
+        duration_ms=round(duration / timedelta(milliseconds=1)),
+        outcome=outcome,
+    )
+    due = None
+    if outcome.result is not Result.DONE:
+        provider = act.ports.providers.get(job.provider)
+        due = next_due(provider.ladder if provider is not None else (), job.rung, outcome, act.now)
+    if outcome.result is Result.DONE:
+        tried = replace(tried, state=JobState.DONE, finished_at=act.now)
+    elif due is not None:
+        tried = replace(tried, rung=job.rung + 1, due_at=due)
+    else:
+        tried = replace(tried, state=JobState.DEAD, finished_at=act.now)
+    is_kept = act.uow.jobs.settle(claimed, tried, attempt)
+    if is_kept and tried.state is JobState.DEAD:
+        detail = {"gate": job.gate_id, "detail": outcome.detail}
+        act.record(Action.DELIVERY_DEAD, job.id, detail)
+    return is_kept
+
+
+def retry(act: Act, job_id: str) -> Job:
+    """Open a dead or withdrawn job again, due at once, at the foot of its ladder; an open one is hastened.
+
+    Raises:
+        Forbidden: the principal may not operate.
+        IllegalTransition: the job is done.
+        Unknown: there is no such job.
+    """
+    act.principal.require(Permission.OPERATE)
+    job = act.uow.jobs.get(job_id)
+    if job is None:
+        message = f"There is no delivery {job_id!r}."
+        raise Unknown(message, advice="`mitregate delivery list` shows the deliveries with their ids.")
+    if job.state is JobState.OPEN:
+        act.uow.jobs.hasten(job.gate_id, job.lane, act.now)
+    elif not act.uow.jobs.reopen(job_id, act.now):
+        message = f"The delivery {job_id!r} is done; there is nothing to try again."
+        raise IllegalTransition(message, advice="Only deliveries that are open, dead or withdrawn can be tried again.")
+    act.record(Action.DELIVERY_RETRIED, job_id)
+    return act.uow.jobs.get(job_id) or job
+
+
+def _obstacle(gate: Gate | None, told: Announcement, now: datetime) -> str | None:
+    """Say why a verdict is not to be told any more, if so; above all an `allowed` that no longer holds."""
+    if gate is None or gate.stage is not Stage.HELD:
+        return "The deployment has started or is gone."
+    if told.status is not GatingStatus.ALLOWED:
+        return None
+    if gate.verdict.status is not GatingStatus.ALLOWED:
+        return f"It is no longer allowed, but {gate.verdict.status.value}."
+    if gate.verdict.good_until is not None and now > gate.verdict.good_until:
+        return "It is no longer allowed: the time for it is over."
+    return None

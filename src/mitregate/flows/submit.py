@@ -1,0 +1,108 @@
+"""Submit: keep the newest update of each deployment, open gates, follow progress."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from mitregate.core.audit import Action
+from mitregate.core.calendar import Calendar
+from mitregate.core.control import Control, control
+from mitregate.core.deployments import FINAL_STATES, Deployment, State, is_newer
+from mitregate.core.gates import PENDING, Gate, GatingStatus, Stage, decide
+from mitregate.flows.act import Act
+from mitregate.flows.settle import announce, inputs_of, settle
+
+
+def submit(act: Act, deployments: Sequence[Deployment]) -> None:
+    """Take in *deployments*, all of one app, in their order.
+
+    An update that is not newer than what is stored is ignored. One that asks for gating opens a gate with a change,
+    which are there when this returns; one that reports progress ends the gate's wait and is told to its change.
+    """
+    for deployment in deployments:
+        stored = act.uow.deployments.get(deployment.key)
+        if is_newer(deployment, stored):
+            act.uow.deployments.keep(deployment, act.now)
+            gate = act.uow.gates.of(deployment.key) if stored is not None else None
+            _follow(act, gate, deployment)
+
+
+def _follow(act: Act, gate: Gate | None, deployment: Deployment) -> None:
+    is_pending = deployment.state is State.PENDING
+    if gate is not None and gate.stage is Stage.HELD and is_pending:
+        settle(act, _describe(act, gate, deployment), deployment)
+    elif gate is not None and gate.stage is not Stage.WITHDRAWN and is_pending:
+        # The tool starts over: what was allowed then is not allowed now.
+        _open(act, deployment, Control.REQUIRED)
+    elif (wanted := control(deployment)) is not None:
+        _open(act, deployment, wanted)
+    elif gate is not None:
+        _progress(act, gate, deployment)
+
+
+def _open(act: Act, deployment: Deployment, wanted: Control) -> None:
+    change = (
+        act.ports.changes.open(act.uow, deployment, act.principal.name, act.now) if wanted is Control.REQUIRED else None
+    )
+    gate = Gate(
+        id=act.ports.new_id(),
+        key=deployment.key,
+        control=wanted,
+        change_key=change.key if change is not None else None,
+        verdict=PENDING,
+        since=act.now,
+        project=deployment.project,
+        version=deployment.version,
+        environment=deployment.environment.display_name or deployment.environment.id,
+        environment_type=deployment.environment.type,
+        url=deployment.url,
+        created_at=act.now,
+    )
+    gate = replace(gate, verdict=decide(gate, change, Calendar(), act.now))
+    act.uow.gates.add(gate)
+    detail = inputs_of(gate.verdict, change)
+    act.record(Action.GATE_OPENED, gate.id, detail)
+    announce(act, gate)
+
+
+def _progress(act: Act, gate: Gate, deployment: Deployment) -> None:
+    is_final = deployment.state in FINAL_STATES
+    has_begun = deployment.state is State.IN_PROGRESS or (is_final and deployment.state is not State.CANCELLED)
+    gate = settle(act, gate, deployment)
+    if gate.stage is Stage.HELD and has_begun:
+        is_allowed = gate.verdict.status is GatingStatus.ALLOWED
+        action = Action.GATE_STARTED if is_allowed else Action.GATE_STARTED_UNALLOWED
+        act.record(action, gate.id, {"status": gate.verdict.status.value})
+        if gate.change_key is not None:
+            text = "The deployment started." if is_allowed else "The deployment started WITHOUT being allowed to."
+            act.ports.changes.comment(act.uow, gate.change_key, text, act.now)
+        gate = _leave(act, gate, Stage.STARTED)
+    if is_final and gate.stage in {Stage.HELD, Stage.STARTED}:
+        act.record(Action.GATE_FINISHED, gate.id, {"state": deployment.state.value})
+        if gate.change_key is not None:
+            act.ports.changes.finish(act.uow, gate.change_key, deployment, act.now)
+        _leave(act, gate, Stage.FINISHED)
+
+
+def _leave(act: Act, gate: Gate, stage: Stage) -> Gate:
+    """End the wait of *gate*: its verdict stays as it is, and nothing about it is announced any more."""
+    left = replace(gate, stage=stage)
+    act.uow.gates.keep(left)
+    act.uow.jobs.withdraw(gate.id, act.now, f"The deployment is {stage.value}.")
+    return replace(left, revision=left.revision + 1)
+
+
+def _describe(act: Act, gate: Gate, deployment: Deployment) -> Gate:
+    """Keep with *gate* how its *deployment* describes itself now."""
+    described = replace(
+        gate,
+        project=deployment.project,
+        version=deployment.version,
+        environment=deployment.environment.display_name or deployment.environment.id,
+        environment_type=deployment.environment.type,
+        url=deployment.url,
+    )
+    if described == gate:
+        return gate
+    act.uow.gates.keep(described)
+    return replace(described, revision=described.revision + 1)

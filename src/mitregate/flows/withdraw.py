@@ -1,0 +1,61 @@
+"""Withdraw: delete deployments, and what waits for them; remove an app with all it submitted."""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from mitregate.core.audit import Action
+from mitregate.core.deployments import Deployment, DeploymentKey, State
+from mitregate.core.errors import Unknown
+from mitregate.core.gates import Gate, Stage
+from mitregate.core.people import Permission
+from mitregate.flows.act import Act
+
+
+def delete(act: Act, key: DeploymentKey) -> None:
+    """Delete one deployment, if it is there; its gate is withdrawn, its change canceled if it has not started."""
+    _delete_all(act, [key])
+
+
+def delete_by_properties(act: Act, properties: Mapping[str, str]) -> int:
+    """Delete the app's own deployments that carry all of *properties*; say how many there were."""
+    keys = act.uow.deployments.by_properties(act.principal.app_id or "", properties)
+    _delete_all(act, keys)
+    return len(keys)
+
+
+def remove_app(act: Act, app_id: str) -> None:
+    """Remove an app with its tokens, deployments and deliveries; what was decided for it stays on record.
+
+    Raises:
+        Forbidden: the principal does not administer.
+        Unknown: there is no such app.
+    """
+    act.principal.require(Permission.ADMINISTER)
+    app = act.uow.apps.get(app_id)
+    if app is None:
+        message = f"There is no app {app_id!r}."
+        raise Unknown(message, advice="`mitregate app list` shows the apps with their ids.")
+    _delete_all(act, act.uow.deployments.of_app(app_id))
+    act.uow.apps.remove(app_id)
+    act.record(Action.APP_REMOVED, app_id, {"name": app.name})
+
+
+def _delete_all(act: Act, keys: Iterable[DeploymentKey]) -> None:
+    for key in sorted(keys, key=lambda key: (key.pipeline_id, key.environment_id, key.sequence_number)):
+        deployment = act.uow.deployments.get(key)
+        if deployment is None:
+            continue
+        gate = act.uow.gates.of(key)
+        if gate is not None and gate.stage in {Stage.HELD, Stage.STARTED}:
+            _withdraw(act, gate, deployment)
+        act.uow.deployments.remove(key)
+
+
+def _withdraw(act: Act, gate: Gate, deployment: Deployment) -> None:
+    act.uow.gates.keep(replace(gate, stage=Stage.WITHDRAWN))
+    act.uow.jobs.withdraw(gate.id, act.now, "The deployment was deleted.")
+    if gate.change_key is not None:
+        act.ports.changes.comment(act.uow, gate.change_key, "The deployment was deleted by its app.", act.now)
+        act.ports.changes.finish(act.uow, gate.change_key, replace(deployment, state=State.CANCELLED), act.now)
+    act.record(Action.GATE_WITHDRAWN, gate.id)

@@ -1,0 +1,307 @@
+"""Ports: what the flows need of the world, as protocols; the hands implement them, `wiring` puts them together.
+
+A *flow* is a plain function over a unit of work, the store inside one transaction. Flows are pure over what they read,
+so a store may run one again. The doors await `Store.transact(flow)` or `Store.read(flow)`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from mitregate.core.announcements import Announcement, Receiver
+from mitregate.core.audit import Entry
+from mitregate.core.changes import Change, Comment
+from mitregate.core.deployments import Deployment, DeploymentKey
+from mitregate.core.gates import Gate, Standing
+from mitregate.core.jobs import Attempt, Job, Outcome
+from mitregate.core.people import App, Token, User
+from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
+from mitregate.wire.http import Conversation
+
+T = TypeVar("T")
+
+
+class Apps(Protocol):
+    """The apps that submit deployments."""
+
+    def add(self, app: App) -> None:
+        """Keep a new app; `Stale` if one of that name exists."""
+
+    def get(self, app_id: str) -> App | None:
+        """Read one app."""
+
+    def by_client(self, client_id: str) -> App | None:
+        """Read the app with that OAuth client id."""
+
+    def all(self) -> list[App]:
+        """Read all apps, by name."""
+
+    def remove(self, app_id: str) -> None:
+        """Forget an app with its tokens, deployments and open jobs; its gates stay."""
+
+
+class People(Protocol):
+    """Users and tokens."""
+
+    def add_user(self, user: User) -> None:
+        """Keep a new user; `Stale` if one of that name exists."""
+
+    def user(self, user_id: str) -> User | None:
+        """Read one user."""
+
+    def users(self) -> list[User]:
+        """Read all users, by name."""
+
+    def remove_user(self, user_id: str) -> None:
+        """Forget a user with all tokens."""
+
+    def add_token(self, token: Token) -> None:
+        """Keep a token."""
+
+    def token(self, token_hash: str) -> Token | None:
+        """Read the token with that hash, expired or not."""
+
+    def tokens(self, user_id: str) -> list[Token]:
+        """Read a user's API and session tokens, newest first."""
+
+    def remove_token(self, token_id: str) -> bool:
+        """Forget a token; say whether it was there."""
+
+    def purge_tokens(self, now: datetime) -> int:
+        """Forget the tokens that expired before *now*; say how many."""
+
+
+class Deployments(Protocol):
+    """The deployments, each as its newest update."""
+
+    def get(self, key: DeploymentKey) -> Deployment | None:
+        """Read one deployment, locked against other transactions where these run beside this one."""
+
+    def keep(self, deployment: Deployment, at: datetime) -> None:
+        """Keep a deployment in place of the one with its key, if any; properties replace the earlier ones."""
+
+    def remove(self, key: DeploymentKey) -> bool:
+        """Forget a deployment; say whether it was there."""
+
+    def by_properties(self, app_id: str, properties: Mapping[str, str]) -> list[DeploymentKey]:
+        """Find the app's deployments that carry all of *properties* (at least one)."""
+
+    def of_app(self, app_id: str) -> list[DeploymentKey]:
+        """Find all deployments of an app."""
+
+
+class Gates(Protocol):
+    """The gates; of several gates for one deployment the newest is the current one."""
+
+    def add(self, gate: Gate) -> None:
+        """Keep a new gate and make it the current one of its deployment."""
+
+    def get(self, gate_id: str) -> Gate | None:
+        """Read one gate."""
+
+    def of(self, key: DeploymentKey) -> Gate | None:
+        """Read the current gate of a deployment, locked against other transactions where these run beside this one."""
+
+    def of_change(self, change_key: str) -> list[Gate]:
+        """Read the gates that hold a change, oldest first, locked likewise."""
+
+    def due(self, now: datetime, limit: int) -> list[Gate]:
+        """Read held gates whose wake time has come, most overdue first, locked likewise."""
+
+    def keep(self, gate: Gate) -> None:
+        """Keep a gate in place of its earlier revision (`gate.revision`), one higher; `Stale` if that is gone."""
+
+    def next_wake(self) -> datetime | None:
+        """Say when the next held gate wakes."""
+
+    def page(self, query: GateQuery) -> list[Gate]:
+        """Read gates, newest first."""
+
+
+class Changes(Protocol):
+    """The embedded change requests."""
+
+    def add(self, change: Change) -> Change:
+        """Keep a new change; give it with its number."""
+
+    def get(self, number: int) -> Change | None:
+        """Read one change, locked against other transactions where these run beside this one."""
+
+    def keep(self, change: Change) -> None:
+        """Keep a change in place of its earlier revision (`change.revision`), one higher; `Stale` if that is gone."""
+
+    def page(self, query: ChangeQuery) -> list[Change]:
+        """Read changes, newest first."""
+
+    def add_comment(self, number: int, comment: Comment) -> None:
+        """Add a remark to a change."""
+
+    def comments(self, number: int) -> list[Comment]:
+        """Read the remarks on a change, oldest first."""
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """A job leased to a worker until `leased_until`, by the database's clock; `lease` proves who holds it."""
+
+    job: Job
+    lease: str
+    leased_until: datetime
+
+
+class Jobs(Protocol):
+    """The outbox."""
+
+    def add(self, job: Job) -> None:
+        """Keep a new job."""
+
+    def get(self, job_id: str) -> Job | None:
+        """Read one job."""
+
+    def claim(self, lease: str, duration: timedelta, limit: int, busy: Sequence[str]) -> list[Claim]:
+        """Lease open jobs that are due, by the database's clock, and not leased by somebody else.
+
+        Of the open jobs with one gate and one lane only the oldest is ever due. Lanes in *busy* are left out.
+        """
+
+    def settle(self, claim: Claim, job: Job, attempt: Attempt | None) -> bool:
+        """Keep *job* as it is after a try, and end the lease, if the lease is still held; say whether it was."""
+
+    def hasten(self, gate_id: str, lane: str, due_at: datetime) -> None:
+        """Put the open jobs of a gate in a lane back to the foot of the ladder, due at *due_at*."""
+
+    def withdraw(self, gate_id: str, at: datetime, note: str) -> None:
+        """Withdraw the open jobs of a gate."""
+
+    def reopen(self, job_id: str, due_at: datetime) -> bool:
+        """Open a dead or withdrawn job again, at the foot of the ladder; say whether it was one."""
+
+    def next_due(self) -> datetime | None:
+        """Say when the next open job is due, leases taken into account."""
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Read the tries of a job, oldest first."""
+
+    def page(self, query: JobQuery) -> list[Job]:
+        """Read jobs, newest first."""
+
+
+class Audit(Protocol):
+    """The audit log."""
+
+    def record(self, entry: Entry) -> None:
+        """Append an entry."""
+
+    def page(self, query: AuditQuery) -> list[tuple[int, Entry]]:
+        """Read entries with their numbers, newest first."""
+
+
+class UnitOfWork(Protocol):
+    """The store inside one transaction."""
+
+    @property
+    def apps(self) -> Apps:
+        """The apps."""
+
+    @property
+    def people(self) -> People:
+        """Users and tokens."""
+
+    @property
+    def deployments(self) -> Deployments:
+        """The deployments."""
+
+    @property
+    def gates(self) -> Gates:
+        """The gates."""
+
+    @property
+    def changes(self) -> Changes:
+        """The embedded changes."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """The outbox."""
+
+    @property
+    def audit(self) -> Audit:
+        """The audit log."""
+
+    def meta(self, name: str) -> str | None:
+        """Read a fact about this installation, such as its cloud id."""
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Keep a fact about this installation."""
+
+
+class Touched(Struct, frozen=True, kw_only=True):
+    """What a commit touched: ids of gates (None: not known which), and whether a job or a wake time was added."""
+
+    gates: frozenset[str] | None = frozenset()
+    work: bool = False
+
+
+class Store(Protocol):
+    """A database."""
+
+    async def transact(self, flow: Callable[[UnitOfWork], T]) -> T:
+        """Run *flow* in a transaction, which is on disk when this returns.
+
+        Flows that wait at the same time may share a transaction. A flow that meets a change by somebody else
+        (`Stale` from the store, a deadlock) is run again, a bounded number of times. What a flow raises is raised
+        here, and nothing of that flow is kept.
+        """
+
+    async def read(self, flow: Callable[[UnitOfWork], T]) -> T:
+        """Run *flow*, which only reads, beside the writers."""
+
+    def watch(self, listener: Callable[[Touched], None]) -> None:
+        """Call *listener* in the event loop after every commit here, and on hints of commits by other processes."""
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of the database."""
+
+
+class Provider(Protocol):
+    """A CI/CD tool, or any other receiver of verdicts; one file in `providers/`."""
+
+    name: str
+    ladder: tuple[timedelta, ...]
+
+    def announce(
+        self, job_id: str, announcement: Announcement, receiver: Receiver, now: datetime
+    ) -> Conversation[Outcome]:
+        """Tell the receiver a verdict; *job_id* stays the same over all tries."""
+
+
+class ChangeSystem(Protocol):
+    """Where changes live; one file in `changes/`."""
+
+    def open(self, uow: UnitOfWork, deployment: Deployment, requested_by: str, now: datetime) -> Standing:
+        """Open a change for a deployment, in the transaction at hand."""
+
+    def advance(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> Standing | None:
+        """Let a change take the steps that it takes by itself, and say how it stands; None if it cannot be found."""
+
+    def finish(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
+        """Tell a change how its deployment ended."""
+
+    def comment(self, uow: UnitOfWork, change_key: str, text: str, now: datetime) -> None:
+        """Leave a remark by Mitregate on a change."""
+
+
+class Ports(Struct, frozen=True, kw_only=True):
+    """Everything of the world that a flow gets: the clock, ids and secrets, the systems, and where links lead.
+
+    `seal` and `unseal` encrypt what must be kept but not be readable in the database.
+    """
+
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    new_secret: Callable[[], str]
+    seal: Callable[[str], str]
+    unseal: Callable[[str], str]
+    base_url: str
+    changes: ChangeSystem
+    providers: Mapping[str, Provider]

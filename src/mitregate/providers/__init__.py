@@ -1,0 +1,1 @@
+"""Providers: the tools that are held and told, one file each."""

@@ -1,0 +1,34 @@
+"""HTTP as two value types, in both directions, and the conversation made of them.
+
+A vendor exchange of any number of steps is a *conversation*: a generator that yields requests, is sent replies, and
+returns what came of it (the shape of httpx' `auth_flow`). Whoever performs it throws `Unreachable` into it when a request
+gets no reply.
+"""
+
+from collections.abc import Generator, Mapping
+from typing import TypeVar
+
+from msgspec import Struct
+
+T = TypeVar("T")
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """A request; header names are written in lower case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """A reply; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+
+
+Conversation = Generator[Request, Reply, T]
+"""A vendor exchange that ends in a value of type T."""
