@@ -40,4 +40,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a CI run that skipped anything: a part that is missing there is an error."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if IS_CI and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("\nTests were skipped, and CI skips nothing: this run has failed.", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
