@@ -46,14 +46,13 @@ def settle(act: Act, gate: Gate, deployment: Deployment) -> Gate:
     return settled
 
 
-def wake(act: Act, gate_id: str) -> Gate | None:
-    """Settle one gate now, whoever asks for it; None if there is no such gate."""
-    found = act.uow.gates.get(gate_id)
-    gate = act.uow.gates.of(found.key) if found is not None else None
-    if gate is None or gate.id != gate_id:
-        return found
+def wake(act: Act, gate: Gate) -> Gate:
+    """Settle *gate* now, whoever asks for it, after reading it again under lock; give it as it is then."""
+    current = act.uow.gates.of(gate.key)
+    if current is None or current.id != gate.id:
+        return gate
     deployment = act.uow.deployments.get(gate.key)
-    return settle(act, gate, deployment) if deployment is not None else gate
+    return settle(act, current, deployment) if deployment is not None else current
 
 
 def wake_due(act: Act) -> int:

@@ -1,0 +1,139 @@
+"""Settings: from the environment and a TOML file to one frozen value; every one is documented here.
+
+The environment variable of a setting is `MITREGATE_` and its name in capitals; the TOML file has the name in small
+letters. The environment wins. `MITREGATE_CONFIG` names the file.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from mitregate.core.errors import Misconfigured
+
+PREFIX = "MITREGATE_"
+CONFIG = "MITREGATE_CONFIG"
+
+Positive = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+def _doc(text: str, example: str) -> Meta:
+    return Meta(description=text, examples=[example])
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    database: Annotated[
+        str,
+        _doc(
+            "Where the data lives: `sqlite:///file.db` (relative), `sqlite:////path/file.db` (absolute) or a "
+            "`postgresql://` URL.",
+            "postgresql://mitregate:secret@db.example.com/mitregate",
+        ),
+    ] = "sqlite:///mitregate.db"
+    base_url: Annotated[
+        str,
+        _doc(
+            "The address at which people and tools reach this server; links and callbacks carry it. Without it, "
+            "`http://` with host and port.",
+            "https://gate.example.com",
+        ),
+    ] = ""
+    host: Annotated[str, _doc("The address to listen on.", "0.0.0.0")] = "127.0.0.1"  # noqa: S104
+    port: Annotated[Port, _doc("The port to listen on; 0 chooses a free one.", "8470")] = 8470
+    secret_key: Annotated[
+        str,
+        _doc(
+            "The key that seals secrets in the database: a Fernet key, or several joined by commas, the newest "
+            "first, to rotate. Without it, the key file is used.",
+            "the output of `openssl rand -base64 32 | tr +/ -_`",
+        ),
+    ] = ""
+    key_file: Annotated[
+        str,
+        _doc(
+            "The file with that key; it is made when it is missing. Without it, `mitregate.key` beside an SQLite "
+            "database; with PostgreSQL one of the two must be set, the same for every process.",
+            "/etc/mitregate/key",
+        ),
+    ] = ""
+    outbound_allow: Annotated[
+        str,
+        _doc(
+            "Networks that callbacks may reach although they are internal; a comma list. Everything else that is not "
+            "a public address is refused.",
+            "10.20.0.0/16,127.0.0.0/8",
+        ),
+    ] = ""
+    outbound_timeout: Annotated[Positive, _doc("Seconds that one call to the outside may take.", "10")] = 10
+    worker_concurrency: Annotated[Positive, _doc("Calls to the outside that one worker makes at once.", "100")] = 100
+    url: Annotated[
+        str,
+        _doc(
+            "For the CLI: the server to talk to. Without it, administrative commands work on the local database.",
+            "https://gate.example.com",
+        ),
+    ] = ""
+    token: Annotated[str, _doc("For the CLI: the API token to show to that server.", "mgt_…")] = ""
+    client_id: Annotated[str, _doc("For the CLI: the client id of the app that submits and waits.", "01J…")] = ""
+    client_secret: Annotated[str, _doc("For the CLI: the client secret that belongs to it.", "…")] = ""
+    log_format: Annotated[str, _doc("How the log is written to standard error: `console` or `json`.", "json")] = (
+        "console"
+    )
+
+    @property
+    def public_url(self) -> str:
+        """The base URL without a slash at its end."""
+        return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings.
+
+    Args:
+        environ: the environment; this process' own by default.
+
+    Raises:
+        Misconfigured: the file cannot be read, or a setting is unknown or of the wrong form.
+    """
+    environ = os.environ if environ is None else environ
+    values = _from_file(environ[CONFIG]) if environ.get(CONFIG) else {}
+    known = {f"{PREFIX}{name.upper()}": name for name in Settings.__struct_fields__}
+    for variable, value in environ.items():
+        if variable in known:
+            values[known[variable]] = value
+        elif variable.startswith(PREFIX) and variable != CONFIG and not variable.startswith(f"{PREFIX}TEST_"):
+            message = f"There is no setting {variable}."
+            raise Misconfigured(message, advice=f"Settings are: {', '.join(sorted(known))}.")
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        message = f"A setting is not of the right form: {error}."
+        raise Misconfigured(message, advice="See the page on settings in the documentation.") from None
+    return _checked(settings)
+
+
+def _from_file(path: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"The settings file {path} cannot be read: {error}."
+        raise Misconfigured(message, advice=f"Correct it, or unset {CONFIG}.") from None
+
+
+def _checked(settings: Settings) -> Settings:
+    for name in ("base_url", "url"):
+        value: str = getattr(settings, name)
+        if value and not value.startswith(("http://", "https://")):
+            message = f"{PREFIX}{name.upper()} is {value!r}, which is not an http or https URL."
+            raise Misconfigured(message, advice="Give it as in https://gate.example.com.")
+    if settings.log_format not in {"console", "json"}:
+        message = f"{PREFIX}LOG_FORMAT is {settings.log_format!r}."
+        raise Misconfigured(message, advice="Use console or json.")
+    return settings

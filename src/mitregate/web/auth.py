@@ -1,0 +1,70 @@
+"""Who is asking: a bearer token, a session cookie, or the CLI in this very process."""
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from mitregate.core.errors import Unproven
+from mitregate.core.people import Principal
+from mitregate.flows.admit import prove
+from mitregate.web.office import Office
+
+PRINCIPAL_KEY = "mitregate.principal"
+"""Where a caller inside this process puts who it is, in the ASGI scope; nothing from the network gets there."""
+
+SESSION_COOKIE = "mitregate_session"
+"""The cookie that carries a person's session."""
+
+ADVICE = "Send a token in the Authorization header, as `Bearer <token>`."
+
+
+async def identify(office: Office, scope: Mapping[str, Any], *, with_cookie: bool = False) -> Principal:
+    """Prove who sends the request of *scope*.
+
+    Args:
+        office: where tokens are known.
+        scope: the ASGI scope of the request.
+        with_cookie: whether the session cookie counts as well; for pages only, whose forms carry a token of their own.
+
+    Raises:
+        Unproven: there is no token, it is of another kind (Basic), or it is not valid.
+    """
+    if PRINCIPAL_KEY in scope:
+        local: Principal = scope[PRINCIPAL_KEY]
+        return local
+    secret = _bearer(scope) or (session(scope) if with_cookie else None)
+    if secret is None:
+        message = "No token was sent."
+        raise Unproven(message, advice=ADVICE)
+    return await office.store.read(lambda uow: prove(uow, secret, office.ports.now(), origin_of(scope)))
+
+
+def session(scope: Mapping[str, Any]) -> str | None:
+    """Read the session token out of the request's cookies."""
+    try:
+        morsel = SimpleCookie(header(scope, b"cookie")).get(SESSION_COOKIE)
+    except CookieError:
+        return None
+    return morsel.value if morsel is not None else None
+
+
+def origin_of(scope: Mapping[str, Any]) -> str:
+    """Name the address that a request came from."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def header(scope: Mapping[str, Any], name: bytes) -> str:
+    """Read one header of a request; empty if it was not sent."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+def _bearer(scope: Mapping[str, Any]) -> str | None:
+    value = header(scope, b"authorization")
+    if not value:
+        return None
+    scheme, _, token = value.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        message = f"The authorization scheme {scheme[:20]!r} is not accepted here."
+        raise Unproven(message, advice=ADVICE)
+    return token.strip()

@@ -1,0 +1,72 @@
+"""The server that listens: uvicorn, whose signals are seen to elsewhere, and which sends waiting callers home first."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import uvicorn
+from typing_extensions import override
+
+from mitregate.core.errors import Misconfigured
+from mitregate.web import plain
+
+GRACE = 5
+"""Seconds that requests under way may take to end when the server stops."""
+
+
+class Server(uvicorn.Server):
+    """A server that is told from outside when to stop."""
+
+    def __init__(self, config: uvicorn.Config, release: Callable[[], None]) -> None:
+        """Take what sends waiting callers home, which is called once when the server stops."""
+        super().__init__(config)
+        self._release = release
+        self.listening = asyncio.Event()
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals alone."""
+        yield
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self.listening.set()
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Send those home who wait, then let requests under way end."""
+        self._release()
+        await super().shutdown(sockets)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the address to listen on; port 0 takes a free one.
+
+    Raises:
+        Misconfigured: it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        message = f"Cannot listen on {host} port {port}: {error.strerror}."
+        advice = "Stop what listens there, or choose another address with --host, --port or the settings."
+        raise Misconfigured(message, advice=advice) from None
+
+
+def make_server(app: plain.Asgi, release: Callable[[], None]) -> Server:
+    """Make a server for *app*; `await server.serve([socket])` runs it until `server.should_exit` is set."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    return Server(config, release)
