@@ -131,7 +131,7 @@ class Outbound:
                     headers[lower] = f"{headers[lower]}, {value}" if lower in headers else value
                 return Reply(status=response.status, headers=headers, body=await _read(response))
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a name that DNS cannot spell
-            raise Unreachable(f"{url.host}:{url.port} gave no reply: {self._explain(error)}.") from error
+            raise Unreachable(f"{url.host_port_subcomponent} gave no reply: {self._explain(error)}.") from error
 
     def _open(self) -> aiohttp.ClientSession:
         # Both of these belong to the running event loop, so they cannot be made any earlier.
@@ -187,8 +187,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > LARGEST_BODY:
-            response.close()
-            break
+            break  # the connection is not used again: aiohttp closes one whose body was not read to its end
     return bytes(body[:LARGEST_BODY])
 
 
@@ -200,7 +199,7 @@ def _reason(error: Exception) -> str:
         case aiohttp.ClientConnectorError():
             return _reason(error.os_error)
         case ssl.SSLCertVerificationError(verify_message=words) | ssl.SSLError(reason=str(words)):
-            return words.replace("_", " ")
+            return words.replace("_", " ").rstrip(".")
         case OSError(errno=int(number)) if number > 0:
             return os.strerror(number).lower()
         case OSError(strerror=str(words)):

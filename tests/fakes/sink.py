@@ -150,6 +150,12 @@ class Sink:
             raise AssertionError(f"{len(self.requests)} of {count} requests arrived within {within} s")
         return list(self.requests)
 
+    async def is_idle(self, within: float = 2.0) -> bool:
+        """Wait until no connection is open, for at most *within* seconds; say whether that is so."""
+        if self._open:
+            await asyncio.wait(set(self._open), timeout=within)
+        return not self._open
+
     async def __aenter__(self) -> Self:
         """Begin to listen; the same port again after an earlier end."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)

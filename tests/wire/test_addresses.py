@@ -1,5 +1,8 @@
+from ipaddress import ip_network
+
 import pytest
 
+from mitregate.core.errors import Misconfigured
 from mitregate.wire.addresses import may_be_called, parse_networks
 
 PUBLIC = [
@@ -72,7 +75,29 @@ def test_a_listed_network_covers_its_addresses_however_carried(address: str) -> 
     assert may_be_called(address, parse_networks("10.0.0.0/8,fd00::/16"))
 
 
+def test_a_list_may_name_the_carrying_addresses() -> None:
+    """An IPv6 network that carries IPv4 addresses can be listed as it is written."""
+    assert may_be_called("64:ff9b::7f00:1", parse_networks("64:ff9b::/96"))
+    assert not may_be_called("127.0.0.1", parse_networks("64:ff9b::/96"))
+
+
 @pytest.mark.parametrize("address", ["11.0.0.1", "127.0.0.1", "fd01::1", "::ffff:192.168.0.1"])
 def test_a_listed_network_covers_nothing_else(address: str) -> None:
     """A listed network leaves every other inner address shut."""
     assert may_be_called(address, parse_networks("10.0.0.0/8,fd00::/16")) == (address == "11.0.0.1")
+
+
+def test_a_list_of_networks_is_read() -> None:
+    """Networks are divided by commas, spaces do not matter, and an address stands for itself."""
+    expected = tuple(ip_network(text) for text in ("10.0.0.0/8", "fd00::/8", "192.0.2.7/32"))
+    assert parse_networks(" 10.0.0.0/8,fd00::/8 , 192.0.2.7, ") == expected
+    assert parse_networks("") == ()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/8", "intranet", "10.0.0.0/33", "10.0.0.0/8;fd00::/8", "*"])
+def test_a_wrong_list_of_networks_is_told(text: str) -> None:
+    """What is no network is refused with the part at fault, the setting, and advice."""
+    with pytest.raises(Misconfigured, match="MITREGATE_OUTBOUND_ALLOW") as caught:
+        parse_networks(f"127.0.0.0/8,{text}")
+    assert text in caught.value.message
+    assert "10.0.0.0/8" in caught.value.advice()
