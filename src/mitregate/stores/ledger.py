@@ -1,0 +1,51 @@
+"""The ledger of one flow, and what the tables of a unit of work share."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from mitregate.core.deployments import Deployment, DeploymentKey
+from mitregate.core.errors import Stale
+from mitregate.stores.dialect import Texts
+
+
+class Ledger:
+    """What one flow has done so far, and what it has found where others write, too."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a flow."""
+        self.has_written = False
+        self.was_overtaken = False
+        self.work = False
+        self.gates: set[str] = set()
+        self.found: dict[DeploymentKey, Deployment | None] = {}
+        self.ungated: set[DeploymentKey] = set()
+
+
+class Table:
+    """One noun of a unit of work."""
+
+    def __init__(self, connection: Any, texts: Texts, ledger: Ledger) -> None:
+        self._connection = connection
+        self._texts = texts
+        self._q = texts.q
+        self._ledger = ledger
+
+    def _write(self, query: Callable[..., Any], values: Mapping[str, object]) -> int:
+        """Run a statement that changes something; say how many rows it met."""
+        count: int = query(self._connection, **values)
+        self._ledger.has_written |= count != 0
+        return count
+
+    def _overtaken(self, what: str) -> NoReturn:
+        """Tell that somebody else was faster; the store runs the flow again."""
+        self._ledger.was_overtaken = True
+        raise Stale(f"Somebody else changed {what} in the meantime.")
+
+    def _page(self, name: str, limit: int, conditions: Mapping[str, str | float | None]) -> list[Any]:
+        """Run the query of a page, narrowed to the conditions that are not None."""
+        given = {name: value for name, value in conditions.items() if value is not None}
+        query = self._texts.narrowed(name, frozenset({*given, "limit"}))
+        return list(query(self._connection, limit=limit, **given))

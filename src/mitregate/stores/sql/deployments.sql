@@ -1,0 +1,64 @@
+-- name: deployment^
+-- Reads one deployment, under lock.
+SELECT body
+FROM deployments
+WHERE
+    app_id = :app_id AND pipeline_id = :pipeline_id
+    AND environment_id = :environment_id AND sequence_number = :sequence_number
+/* for update */
+
+-- name: keep_deployment!
+-- Keeps a deployment in place of an earlier one. Unless it is kept blindly, the earlier one must be the update that was
+-- read (none, if nothing was found): what somebody else has put there in the meantime is not overwritten.
+INSERT INTO deployments (
+    app_id, pipeline_id, environment_id, sequence_number, update_sequence_number, state, updated_at, body
+)
+VALUES (
+    :app_id, :pipeline_id, :environment_id, :sequence_number, :update_sequence_number, :state, :updated_at, :body
+)
+ON CONFLICT (app_id, pipeline_id, environment_id, sequence_number) DO UPDATE
+SET
+    update_sequence_number = excluded.update_sequence_number,
+    state = excluded.state,
+    updated_at = excluded.updated_at,
+    body = excluded.body
+WHERE :is_blind = 1 OR deployments.update_sequence_number = :seen
+
+-- name: remove_deployment!
+-- Forgets a deployment; its properties go along.
+DELETE FROM deployments
+WHERE
+    app_id = :app_id AND pipeline_id = :pipeline_id
+    AND environment_id = :environment_id AND sequence_number = :sequence_number
+
+-- name: clear_properties!
+-- Forgets the properties of a deployment.
+DELETE FROM deployment_properties
+WHERE
+    app_id = :app_id AND pipeline_id = :pipeline_id
+    AND environment_id = :environment_id AND sequence_number = :sequence_number
+
+-- name: add_properties!
+-- Keeps the properties of a deployment, given as a JSON object.
+INSERT INTO deployment_properties (app_id, pipeline_id, environment_id, sequence_number, name, value)
+SELECT :app_id, :pipeline_id, :environment_id, :sequence_number, pairs.key, pairs.value
+FROM pairs_of(:properties) AS pairs
+
+-- name: deployments_by_properties
+-- Finds the deployments of an app that carry all of the properties, given as a JSON object, and their number.
+SELECT
+    carried.app_id AS app_id, carried.pipeline_id AS pipeline_id,
+    carried.environment_id AS environment_id, carried.sequence_number AS sequence_number
+FROM pairs_of(:properties) AS pairs
+INNER JOIN deployment_properties AS carried ON carried.name = pairs.key AND carried.value = pairs.value
+WHERE carried.app_id = :app_id
+GROUP BY carried.app_id, carried.pipeline_id, carried.environment_id, carried.sequence_number
+HAVING count(*) = :number
+ORDER BY carried.pipeline_id, carried.environment_id, carried.sequence_number
+
+-- name: deployments_of_app
+-- Finds all deployments of an app.
+SELECT app_id, pipeline_id, environment_id, sequence_number
+FROM deployments
+WHERE app_id = :app_id
+ORDER BY pipeline_id, environment_id, sequence_number

@@ -1,0 +1,95 @@
+-- name: add_app!
+-- Keeps a new app; no row if its name is taken.
+INSERT INTO apps (id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at)
+VALUES (:id, :name, :client_id, :secret_hash, :scopes, :callback_url, :signing_secret, :created_at)
+ON CONFLICT (name) DO NOTHING
+
+-- name: app^
+-- Reads one app.
+SELECT id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at
+FROM apps
+WHERE id = :id
+
+-- name: app_by_client^
+-- Reads the app with that OAuth client id.
+SELECT id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at
+FROM apps
+WHERE client_id = :client_id
+
+-- name: apps
+-- Reads all apps, by name.
+SELECT id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at
+FROM apps
+ORDER BY name
+
+-- name: remove_app!
+-- Forgets an app; its tokens and deployments go with it.
+DELETE FROM apps
+WHERE id = :id
+
+-- name: withdraw_jobs_of_app!
+-- Withdraws the open jobs about the gates of an app.
+UPDATE jobs
+SET state = 'withdrawn', finished_at = utc_now(), note = :note, lease = NULL, leased_until = NULL
+WHERE state = 'open' AND gate_id IN (SELECT id FROM gates WHERE app_id = :app_id)
+
+-- name: add_user!
+-- Keeps a new user; no row if that name is taken.
+INSERT INTO users (id, name, role, created_at)
+VALUES (:id, :name, :role, :created_at)
+ON CONFLICT (name) DO NOTHING
+
+-- name: user^
+-- Reads one user.
+SELECT id, name, role, created_at
+FROM users
+WHERE id = :id
+
+-- name: users
+-- Reads all users, by name.
+SELECT id, name, role, created_at
+FROM users
+ORDER BY name
+
+-- name: remove_user!
+-- Forgets a user; the tokens go along.
+DELETE FROM users
+WHERE id = :id
+
+-- name: add_token!
+-- Keeps a token.
+INSERT INTO tokens (id, hash, kind, app_id, user_id, label, created_at, expires_at)
+VALUES (:id, :hash, :kind, :app_id, :user_id, :label, :created_at, :expires_at)
+
+-- name: token^
+-- Reads the token with that hash.
+SELECT id, hash, kind, app_id, user_id, label, created_at, expires_at
+FROM tokens
+WHERE hash = :hash
+
+-- name: tokens_of_user
+-- Reads a user's tokens, newest first.
+SELECT id, hash, kind, app_id, user_id, label, created_at, expires_at
+FROM tokens
+WHERE user_id = :user_id
+ORDER BY created_at DESC, id DESC
+
+-- name: remove_token!
+-- Forgets a token.
+DELETE FROM tokens
+WHERE id = :id
+
+-- name: purge_tokens!
+-- Forgets the tokens that expired before an instant.
+DELETE FROM tokens
+WHERE expires_at < :now
+
+-- name: meta$
+-- Reads a fact about this installation.
+SELECT value FROM meta WHERE name = :name
+
+-- name: set_meta!
+-- Keeps a fact about this installation.
+INSERT INTO meta (name, value)
+VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value

@@ -1,0 +1,68 @@
+"""Deployments in the database, each as its newest update."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from mitregate.core.deployments import Deployment, DeploymentKey
+from mitregate.stores.ledger import Table
+from mitregate.stores.rows import body, deployment_of, instant, key_of, key_values, plain
+
+
+class DeploymentTable(Table):
+    """The deployments, each as its newest update."""
+
+    def get(self, key: DeploymentKey) -> Deployment | None:
+        """Read one deployment, locked against other transactions where these run beside this one."""
+        row = self._q.deployment(self._connection, **key_values(key))
+        found = self._ledger.found[key] = deployment_of(row) if row else None
+        return found
+
+    def keep(self, deployment: Deployment, at: datetime) -> None:
+        """Keep a deployment in place of the one with its key, if any; properties replace the earlier ones.
+
+        Raises:
+            Stale: it was read before in this flow and was not there, but is there by now: what is not there cannot be
+                locked.
+        """
+        key = deployment.key
+        is_blind = key not in self._ledger.found
+        earlier = self._ledger.found.get(key)
+        values = plain(
+            update_sequence_number=deployment.update_sequence_number,
+            state=deployment.state.value,
+            updated_at=instant(at),
+            body=body(deployment),
+            is_blind=int(is_blind),
+            seen=earlier.update_sequence_number if earlier else None,
+        )
+        if not self._write(self._q.keep_deployment, key_values(key) | values):
+            self._overtaken("this deployment")
+        self._keep_properties(deployment, is_bare=not is_blind and not (earlier and earlier.properties))
+        self._ledger.found[key] = deployment
+
+    def remove(self, key: DeploymentKey) -> bool:
+        """Forget a deployment; say whether it was there."""
+        self._ledger.found.pop(key, None)
+        return self._write(self._q.remove_deployment, key_values(key)) > 0
+
+    def by_properties(self, app_id: str, properties: Mapping[str, str]) -> list[DeploymentKey]:
+        """Find the app's deployments that carry all of *properties* (at least one)."""
+        values = plain(app_id=app_id, properties=_pairs(properties), number=len(properties))
+        return [key_of(row) for row in self._q.deployments_by_properties(self._connection, **values)]
+
+    def of_app(self, app_id: str) -> list[DeploymentKey]:
+        """Find all deployments of an app."""
+        return [key_of(row) for row in self._q.deployments_of_app(self._connection, **plain(app_id=app_id))]
+
+    def _keep_properties(self, deployment: Deployment, *, is_bare: bool) -> None:
+        values = key_values(deployment.key)
+        if not is_bare:
+            self._write(self._q.clear_properties, values)
+        if deployment.properties:
+            self._write(self._q.add_properties, values | {"properties": _pairs(deployment.properties)})
+
+
+def _pairs(properties: Mapping[str, str]) -> str:
+    for name, value in properties.items():
+        plain(property_name=name, property_value=value)
+    return body(dict(properties))

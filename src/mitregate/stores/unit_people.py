@@ -1,0 +1,100 @@
+"""Apps, users and tokens in the database."""
+
+from datetime import datetime
+
+from mitregate.core.errors import Stale
+from mitregate.core.people import App, Token, User
+from mitregate.stores.ledger import Table
+from mitregate.stores.rows import app_of, body, instant, instant_if, plain, token_of, user_of
+
+
+class AppTable(Table):
+    """The apps that submit deployments."""
+
+    def add(self, app: App) -> None:
+        """Keep a new app; `Stale` if one of that name exists."""
+        values = plain(
+            id=app.id,
+            name=app.name,
+            client_id=app.client_id,
+            secret_hash=app.secret_hash,
+            scopes=body(sorted(app.scopes)),
+            callback_url=app.callback_url,
+            signing_secret=app.signing_secret,
+            created_at=instant(app.created_at),
+        )
+        if not self._write(self._q.add_app, values):
+            raise Stale(f"There is an app named {app.name!r} already.", advice="Choose another name.")
+
+    def get(self, app_id: str) -> App | None:
+        """Read one app."""
+        row = self._q.app(self._connection, **plain(id=app_id))
+        return app_of(row) if row else None
+
+    def by_client(self, client_id: str) -> App | None:
+        """Read the app with that OAuth client id."""
+        row = self._q.app_by_client(self._connection, **plain(client_id=client_id))
+        return app_of(row) if row else None
+
+    def all(self) -> list[App]:
+        """Read all apps, by name."""
+        return [app_of(row) for row in self._q.apps(self._connection)]
+
+    def remove(self, app_id: str) -> None:
+        """Forget an app with its tokens and deployments; its open jobs are withdrawn, its gates stay."""
+        self._write(self._q.withdraw_jobs_of_app, plain(app_id=app_id, note="The app was removed."))
+        self._write(self._q.remove_app, plain(id=app_id))
+
+
+class PeopleTables(Table):
+    """Users and tokens."""
+
+    def add_user(self, user: User) -> None:
+        """Keep a new user; `Stale` if one of that name exists."""
+        values = plain(id=user.id, name=user.name, role=user.role.value, created_at=instant(user.created_at))
+        if not self._write(self._q.add_user, values):
+            raise Stale(f"There is a user named {user.name!r} already.", advice="Choose another name.")
+
+    def user(self, user_id: str) -> User | None:
+        """Read one user."""
+        row = self._q.user(self._connection, **plain(id=user_id))
+        return user_of(row) if row else None
+
+    def users(self) -> list[User]:
+        """Read all users, by name."""
+        return [user_of(row) for row in self._q.users(self._connection)]
+
+    def remove_user(self, user_id: str) -> None:
+        """Forget a user with all tokens."""
+        self._write(self._q.remove_user, plain(id=user_id))
+
+    def add_token(self, token: Token) -> None:
+        """Keep a token."""
+        values = plain(
+            id=token.id,
+            hash=token.hash,
+            kind=token.kind.value,
+            app_id=token.app_id,
+            user_id=token.user_id,
+            label=token.label,
+            created_at=instant(token.created_at),
+            expires_at=instant_if(token.expires_at),
+        )
+        self._write(self._q.add_token, values)
+
+    def token(self, token_hash: str) -> Token | None:
+        """Read the token with that hash, expired or not."""
+        row = self._q.token(self._connection, **plain(hash=token_hash))
+        return token_of(row) if row else None
+
+    def tokens(self, user_id: str) -> list[Token]:
+        """Read a user's API and session tokens, newest first."""
+        return [token_of(row) for row in self._q.tokens_of_user(self._connection, **plain(user_id=user_id))]
+
+    def remove_token(self, token_id: str) -> bool:
+        """Forget a token; say whether it was there."""
+        return self._write(self._q.remove_token, plain(id=token_id)) > 0
+
+    def purge_tokens(self, now: datetime) -> int:
+        """Forget the tokens that expired before *now*; say how many."""
+        return self._write(self._q.purge_tokens, plain(now=instant(now)))
