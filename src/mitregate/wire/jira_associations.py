@@ -1,7 +1,7 @@
 """What a deployment says it concerns, read tolerantly: `issueKeys`, and `associations` of five types.
 
-There are at most three associations, with at most 500 values together; a type that is not known is reported back and not
-kept (https://developer.atlassian.com/cloud/jira/software/rest/api-group-deployments/).
+There are at most three associations, with at most 500 values together; a type that is not known is reported back and
+not kept (https://developer.atlassian.com/cloud/jira/software/rest/api-group-deployments/).
 """
 
 import re

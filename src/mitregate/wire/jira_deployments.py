@@ -1,8 +1,10 @@
 """The Jira Deployments API 0.1 as bytes: submissions in, replies out, and the paths between them.
 
-A request is refused as a whole only where it cannot be told apart into deployments; otherwise each of them is accepted or
-rejected by itself (https://developer.atlassian.com/cloud/jira/software/rest/api-group-deployments/). Others import this
-module; its parts are `jira_exact` (the fast reading), `jira_validation` (the tolerant one), `jira_replies`, `jira_routes`.
+A request is refused as a whole only where it cannot be told apart into deployments; otherwise each of them is accepted
+or rejected by itself (https://developer.atlassian.com/cloud/jira/software/rest/api-group-deployments/).
+
+This module is what others import; its parts are `jira_exact` (the fast reading), `jira_validation` (the tolerant one),
+`jira_replies` and `jira_routes`.
 """
 
 import json

@@ -6,28 +6,16 @@ https://developer.atlassian.com/cloud/jira/software/rest/api-group-deployments/.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from mitregate.core.announcements import Detail
 from mitregate.core.deployments import Associations, Deployment, DeploymentKey, EnvironmentType, State
 from mitregate.core.gates import GatingStatus
 from mitregate.wire.jira_values import ASSOCIATIONS_LIMIT, GATING_COMMAND, SCHEMA_VERSION, Rejected, Submission
 
 _ENCODER = msgspec.json.Encoder()
-
-
-class Linked(Protocol):
-    """A change that bears on a verdict: `ports.Detail`, which lies above this room."""
-
-    @property
-    def key(self) -> str:
-        """The change's key."""
-
-    @property
-    def link(self) -> str:
-        """Where people find it."""
 
 
 class _Key(Struct, rename="camel"):
@@ -189,7 +177,7 @@ class _GatingStatus(Struct, rename="camel"):
     deployment_sequence_number: int
 
 
-def write_gating_status(key: DeploymentKey, status: GatingStatus, since: datetime, details: Sequence[Linked]) -> bytes:
+def write_gating_status(key: DeploymentKey, status: GatingStatus, since: datetime, details: Sequence[Detail]) -> bytes:
     """Write a gating status: the body of the reply as well as of the callback to a Connect app.
 
     Args:

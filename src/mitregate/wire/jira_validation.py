@@ -1,7 +1,7 @@
 """The tolerant and thorough reading of one deployment: forgives what real senders do, lists all that is wrong.
 
-It takes JSON as `dict`, `list`, `str`, `bool`, `None` and `Numeral`. Every deployment that is not exactly as the schema has
-it comes here; of one that is, `jira_exact` makes the same.
+It takes JSON as `dict`, `list`, `str`, `bool`, `None` and `Numeral`. Every deployment that is not exactly as the schema
+has it comes here; of one that is, `jira_exact` makes the same.
 """
 
 from typing import Any
@@ -46,15 +46,16 @@ def judge(value: Any, shared: Shared) -> tuple[Deployment | Rejected, list[Unkno
     """
     if not isinstance(value, dict):
         return _rejected({}, [f"a deployment must be an object, not {shown(value)}"]), []
+    of_associations: list[str] = []
+    associations, unknown = read_associations(Fields(value, of_associations))
     problems: list[str] = []
-    fields = Fields(value, problems)
-    _check_version(fields)
-    associations, unknown = read_associations(fields)
-    deployment = _read(fields, associations, shared)
+    deployment = _read(Fields(value, problems), associations, shared)
+    problems += of_associations
     return (_rejected(value, problems) if deployment is None or problems else deployment), unknown
 
 
 def _read(fields: Fields, associations: Associations, shared: Shared) -> Deployment | None:
+    _check_version(fields)
     sequence_number = fields.number("deploymentSequenceNumber")
     update_sequence_number = fields.number("updateSequenceNumber")
     display_name = fields.text("displayName")
