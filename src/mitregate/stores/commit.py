@@ -2,16 +2,17 @@
 
 Theory of operation. `run` puts a flow into a queue. Each session (a connection with a thread of its own) takes what has
 queued up, runs the flows one after another in one transaction, commits once, and answers all of them with one call into
-the event loop. No flow is answered before the commit it depends on. A flow that fails before it has written anything spoils
-nothing for the others. Anything else (a flow fails after writing, the database complains, somebody else was faster) rolls
-the transaction back, and each flow of the batch is run again in a transaction of its own: flows are pure over what they
-read. A commit that fails without saying that nothing was kept is never repeated.
+the event loop. No flow is answered before the commit it depends on. A flow that fails before it has written anything
+spoils nothing for the others. Anything else (a flow fails after writing, the database complains, somebody else was
+faster) rolls the transaction back, and each flow of the batch is run again in a transaction of its own: flows are pure
+over what they read. A commit that fails without saying that nothing was kept is never repeated.
 
 The same queue serves reads where the driver blocks: there the session begins and commits nothing.
 """
 
 import asyncio
 import contextlib
+import functools
 import threading
 import time
 from collections import deque
@@ -125,6 +126,7 @@ class GroupCommit:
         self._changed = threading.Condition()
         self._idle = 0
         self._is_closed = False
+        self._ends: list[Callable[[], object]] = []
         self._threads = [
             threading.Thread(target=self._serve, args=(session,), name=f"mitregate-{name}-{number}", daemon=True)
             for number, session in enumerate(sessions)
@@ -154,16 +156,22 @@ class GroupCommit:
 
     async def close(self) -> None:
         """Finish the transactions at hand, refuse what still waits, and end all threads."""
+        loop = asyncio.get_running_loop()
         with self._changed:
+            if self._is_closed:
+                return
             self._is_closed = True
+            ends = [loop.create_future() for _ in self._threads]
+            self._ends = [functools.partial(loop.call_soon_threadsafe, end.set_result, None) for end in ends]
             left = list(self._queue)
             self._queue.clear()
             self._changed.notify_all()
         for waiting in left:
             _answer([(waiting, Outcome(error=StoreError("The store is closed.")))], Touched(), self._watchers)
-        while any(thread.is_alive() for thread in self._threads):
-            # The threads may be about to answer into this loop, so it must go on turning.
-            await asyncio.sleep(0.001)
+        # The threads may be about to answer into this loop, so it must go on turning until they are.
+        await asyncio.gather(*ends)
+        for thread in self._threads:
+            thread.join()
 
     # --- in the sessions' threads ---
 
@@ -178,6 +186,8 @@ class GroupCommit:
                     self._look(session)
         finally:
             session.close()
+            with self._changed:
+                self._ends.pop()()
 
     def _take(self, patience: float | None) -> list[Waiting] | None:
         """Take this session's share of the queue; nothing after *patience* seconds, None when the store is closed."""

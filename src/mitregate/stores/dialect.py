@@ -1,8 +1,8 @@
 """The SQL texts, loaded for one engine.
 
-There is one text for both engines (`sql/`). The few words in it that neither engine knows, or only one, are replaced when
-it is loaded: `utc_now()` and `utc_after(:seconds)`, instants by the database's clock; `texts_of(:x)` and `pairs_of(:x)`, the
-members of a JSON array or object as rows; and the comments that ask for row locks.
+There is one text for both engines (`sql/`). The few words in it that neither engine knows, or only one, are replaced
+when it is loaded: `utc_now()` and `utc_after(:seconds)`, instants by the database's clock; `texts_of(:x)` and
+`pairs_of(:x)`, the members of a JSON array or object as rows; and the comments that ask for row locks.
 """
 
 import re

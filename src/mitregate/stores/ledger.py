@@ -33,11 +33,16 @@ class Table:
         self._q = texts.q
         self._ledger = ledger
 
-    def _write(self, query: Callable[..., Any], values: Mapping[str, object]) -> int:
-        """Run a statement that changes something; say how many rows it met."""
-        count: int = query(self._connection, **values)
-        self._ledger.has_written |= count != 0
-        return count
+    def _write(self, query: Callable[..., Any], values: Mapping[str, object]) -> None:
+        """Run a statement that changes something and has nothing to tell: PostgreSQL is not even waited for."""
+        query(self._connection, **values)
+        self._ledger.has_written = True
+
+    def _change(self, query: Callable[..., Any], values: Mapping[str, object]) -> bool:
+        """Run a statement that changes one row and returns something of it; say whether there was such a row."""
+        is_there = query(self._connection, **values) is not None
+        self._ledger.has_written |= is_there
+        return is_there
 
     def _overtaken(self, what: str) -> NoReturn:
         """Tell that somebody else was faster; the store runs the flow again."""

@@ -27,7 +27,7 @@ class ChangeTable(Table):
         """Keep a change in place of its earlier revision (`change.revision`), one higher; `Stale` if that is gone."""
         kept = replace(change, revision=change.revision + 1)
         values = _columns(kept) | {"number": change.number, "earlier": change.revision}
-        if not self._write(self._q.keep_change, values):
+        if not self._change(self._q.keep_change, values):
             self._overtaken(f"the change {change.key}")
 
     def page(self, query: ChangeQuery) -> list[Change]:

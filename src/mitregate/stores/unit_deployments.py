@@ -20,9 +20,8 @@ class DeploymentTable(Table):
     def keep(self, deployment: Deployment, at: datetime) -> None:
         """Keep a deployment in place of the one with its key, if any; properties replace the earlier ones.
 
-        Raises:
-            Stale: it was read before in this flow and was not there, but is there by now: what is not there cannot be
-                locked.
+        If this flow has looked for it in vain, it must still not be there, or the flow is run again: what is not there
+        cannot be locked.
         """
         key = deployment.key
         is_blind = key not in self._ledger.found
@@ -32,18 +31,16 @@ class DeploymentTable(Table):
             state=deployment.state.value,
             updated_at=instant(at),
             body=body(deployment),
-            is_blind=int(is_blind),
-            seen=earlier.update_sequence_number if earlier else None,
         )
-        if not self._write(self._q.keep_deployment, key_values(key) | values):
-            self._overtaken("this deployment")
+        query = self._q.keep_deployment if is_blind or earlier else self._q.add_deployment
+        self._write(query, key_values(key) | values)
         self._keep_properties(deployment, is_bare=not is_blind and not (earlier and earlier.properties))
         self._ledger.found[key] = deployment
 
     def remove(self, key: DeploymentKey) -> bool:
         """Forget a deployment; say whether it was there."""
         self._ledger.found.pop(key, None)
-        return self._write(self._q.remove_deployment, key_values(key)) > 0
+        return self._change(self._q.remove_deployment, key_values(key))
 
     def by_properties(self, app_id: str, properties: Mapping[str, str]) -> list[DeploymentKey]:
         """Find the app's deployments that carry all of *properties* (at least one)."""

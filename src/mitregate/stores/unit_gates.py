@@ -48,7 +48,7 @@ class GateTable(Table):
     def keep(self, gate: Gate) -> None:
         """Keep a gate in place of its earlier revision (`gate.revision`), one higher; `Stale` if that is gone."""
         kept = replace(gate, revision=gate.revision + 1)
-        if not self._write(self._q.keep_gate, _columns(kept) | {"earlier": gate.revision}):
+        if not self._change(self._q.keep_gate, _columns(kept) | {"earlier": gate.revision}):
             self._overtaken("this gate")
         self._note(kept)
 

@@ -44,7 +44,7 @@ class JobTable(Table):
     def settle(self, claim: Claim, job: Job, attempt: Attempt | None) -> bool:
         """Keep *job* as it is after a try, and end the lease, if the lease is still held; say whether it was."""
         held = plain(lease=claim.lease, leased_until=instant(claim.leased_until))
-        if not self._write(self._q.settle_job, _progress(job) | held | {"id": claim.job.id}):
+        if not self._change(self._q.settle_job, _progress(job) | held | {"id": claim.job.id}):
             return False
         # Its end may be the turn of the next job in the lane.
         self._ledger.work = True
@@ -62,7 +62,8 @@ class JobTable(Table):
     def hasten(self, gate_id: str, lane: str, due_at: datetime) -> None:
         """Put the open jobs of a gate in a lane back to the foot of the ladder, due at *due_at*."""
         values = plain(gate_id=gate_id, lane=lane, due_at=instant(due_at))
-        self._ledger.work |= self._write(self._q.hasten_jobs, values) != 0
+        self._write(self._q.hasten_jobs, values)
+        self._ledger.work = True
 
     def withdraw(self, gate_id: str, at: datetime, note: str) -> None:
         """Withdraw the open jobs of a gate."""
@@ -70,7 +71,7 @@ class JobTable(Table):
 
     def reopen(self, job_id: str, due_at: datetime) -> bool:
         """Open a dead or withdrawn job again, at the foot of the ladder; say whether it was one."""
-        is_open = self._write(self._q.reopen_job, plain(id=job_id, due_at=instant(due_at))) != 0
+        is_open = self._change(self._q.reopen_job, plain(id=job_id, due_at=instant(due_at)))
         self._ledger.work |= is_open
         return is_open
 

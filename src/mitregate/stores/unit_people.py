@@ -23,7 +23,7 @@ class AppTable(Table):
             signing_secret=app.signing_secret,
             created_at=instant(app.created_at),
         )
-        if not self._write(self._q.add_app, values):
+        if not self._change(self._q.add_app, values):
             raise Stale(f"There is an app named {app.name!r} already.", advice="Choose another name.")
 
     def get(self, app_id: str) -> App | None:
@@ -52,7 +52,7 @@ class PeopleTables(Table):
     def add_user(self, user: User) -> None:
         """Keep a new user; `Stale` if one of that name exists."""
         values = plain(id=user.id, name=user.name, role=user.role.value, created_at=instant(user.created_at))
-        if not self._write(self._q.add_user, values):
+        if not self._change(self._q.add_user, values):
             raise Stale(f"There is a user named {user.name!r} already.", advice="Choose another name.")
 
     def user(self, user_id: str) -> User | None:
@@ -93,8 +93,10 @@ class PeopleTables(Table):
 
     def remove_token(self, token_id: str) -> bool:
         """Forget a token; say whether it was there."""
-        return self._write(self._q.remove_token, plain(id=token_id)) > 0
+        return self._change(self._q.remove_token, plain(id=token_id))
 
     def purge_tokens(self, now: datetime) -> int:
         """Forget the tokens that expired before *now*; say how many."""
-        return self._write(self._q.purge_tokens, plain(now=instant(now)))
+        purged = list(self._q.purge_tokens(self._connection, **plain(now=instant(now))))
+        self._ledger.has_written |= bool(purged)
+        return len(purged)

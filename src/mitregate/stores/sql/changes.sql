@@ -11,11 +11,12 @@ FROM changes
 WHERE number = :number
 /* for update */
 
--- name: keep_change!
+-- name: keep_change$
 -- Keeps a change in place of its earlier revision; no row if that is gone.
 UPDATE changes
 SET title = :title, status = :status, revision = :revision, updated_at = :updated_at, body = :body
 WHERE number = :number AND revision = :earlier
+RETURNING number
 
 -- name: changes_page
 -- Reads changes, newest first; lines on what is not asked for are left out.

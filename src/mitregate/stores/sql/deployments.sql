@@ -7,9 +7,17 @@ WHERE
     AND environment_id = :environment_id AND sequence_number = :sequence_number
 /* for update */
 
+-- name: add_deployment!
+-- Keeps a deployment that is new; an error if somebody else has put it there since it was looked for.
+INSERT INTO deployments (
+    app_id, pipeline_id, environment_id, sequence_number, update_sequence_number, state, updated_at, body
+)
+VALUES (
+    :app_id, :pipeline_id, :environment_id, :sequence_number, :update_sequence_number, :state, :updated_at, :body
+)
+
 -- name: keep_deployment!
--- Keeps a deployment in place of an earlier one. Unless it is kept blindly, the earlier one must be the update that was
--- read (none, if nothing was found): what somebody else has put there in the meantime is not overwritten.
+-- Keeps a deployment in place of an earlier one, if any.
 INSERT INTO deployments (
     app_id, pipeline_id, environment_id, sequence_number, update_sequence_number, state, updated_at, body
 )
@@ -22,14 +30,14 @@ SET
     state = excluded.state,
     updated_at = excluded.updated_at,
     body = excluded.body
-WHERE :is_blind = 1 OR deployments.update_sequence_number = :seen
 
--- name: remove_deployment!
+-- name: remove_deployment$
 -- Forgets a deployment; its properties go along.
 DELETE FROM deployments
 WHERE
     app_id = :app_id AND pipeline_id = :pipeline_id
     AND environment_id = :environment_id AND sequence_number = :sequence_number
+RETURNING app_id
 
 -- name: clear_properties!
 -- Forgets the properties of a deployment.

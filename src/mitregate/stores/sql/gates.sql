@@ -48,13 +48,14 @@ ORDER BY wake_at, seq
 LIMIT :limit
 /* for update skip locked */
 
--- name: keep_gate!
+-- name: keep_gate$
 -- Keeps a gate in place of its earlier revision; no row if that is gone.
 UPDATE gates
 SET
     stage = :stage, status = :status, change_key = :change_key,
     since = :since, wake_at = :wake_at, revision = :revision, body = :body
 WHERE id = :id AND revision = :earlier
+RETURNING id
 
 -- name: next_wake$
 -- Finds when the next held gate wakes.

@@ -42,13 +42,14 @@ RETURNING
     id, provider, lane, gate_id, payload, state, rung, attempts, due_at, created_at, finished_at, note,
     leased_until, seq
 
--- name: settle_job!
+-- name: settle_job$
 -- Keeps a job after a try and ends its lease; no row if the lease is not held any more.
 UPDATE jobs
 SET
     state = :state, rung = :rung, attempts = :attempts, due_at = :due_at, finished_at = :finished_at, note = :note,
     lease = NULL, leased_until = NULL
 WHERE id = :id AND state = 'open' AND lease = :lease AND leased_until = :leased_until
+RETURNING id
 
 -- name: add_attempt!
 -- Keeps a try.
@@ -67,11 +68,12 @@ UPDATE jobs
 SET state = 'withdrawn', finished_at = :at, note = :note, lease = NULL, leased_until = NULL
 WHERE gate_id = :gate_id AND state = 'open'
 
--- name: reopen_job!
+-- name: reopen_job$
 -- Opens a dead or withdrawn job again, at the foot of the ladder.
 UPDATE jobs
 SET state = 'open', rung = 0, due_at = :due_at, finished_at = NULL
 WHERE id = :id AND state IN ('dead', 'withdrawn')
+RETURNING id
 
 -- name: next_due$
 -- Finds when the next open job is due: the first that nobody holds and that is the oldest of its gate and lane, or the

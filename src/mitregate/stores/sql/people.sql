@@ -1,8 +1,9 @@
--- name: add_app!
+-- name: add_app$
 -- Keeps a new app; no row if its name is taken.
 INSERT INTO apps (id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at)
 VALUES (:id, :name, :client_id, :secret_hash, :scopes, :callback_url, :signing_secret, :created_at)
 ON CONFLICT (name) DO NOTHING
+RETURNING id
 
 -- name: app^
 -- Reads one app.
@@ -33,11 +34,12 @@ UPDATE jobs
 SET state = 'withdrawn', finished_at = utc_now(), note = :note, lease = NULL, leased_until = NULL
 WHERE state = 'open' AND gate_id IN (SELECT id FROM gates WHERE app_id = :app_id)
 
--- name: add_user!
+-- name: add_user$
 -- Keeps a new user; no row if that name is taken.
 INSERT INTO users (id, name, role, created_at)
 VALUES (:id, :name, :role, :created_at)
 ON CONFLICT (name) DO NOTHING
+RETURNING id
 
 -- name: user^
 -- Reads one user.
@@ -74,15 +76,17 @@ FROM tokens
 WHERE user_id = :user_id
 ORDER BY created_at DESC, id DESC
 
--- name: remove_token!
+-- name: remove_token$
 -- Forgets a token.
 DELETE FROM tokens
 WHERE id = :id
+RETURNING id
 
--- name: purge_tokens!
+-- name: purge_tokens
 -- Forgets the tokens that expired before an instant.
 DELETE FROM tokens
 WHERE expires_at < :now
+RETURNING id
 
 -- name: meta$
 -- Reads a fact about this installation.
