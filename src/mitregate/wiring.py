@@ -106,7 +106,7 @@ async def open_house(settings: Settings, *, is_serving: bool = False) -> AsyncIt
         StoreError: the database cannot be reached.
     """
     ports = make_ports(settings)
-    store = await open_store(settings.database, serving=is_serving)
+    store = open_store(settings.database, is_serving=is_serving)
     try:
         installation = await store.transact(lambda uow: admit.settle_in(begin(ports, uow), offer_setup=is_serving))
         yield House(settings=settings, store=store, ports=ports, installation=installation)
