@@ -46,6 +46,11 @@ def test_null_is_no_value(field: str) -> None:
     assert rejected(deployment(**{field: None})).messages == (f"'{field}' must not be null",)
 
 
+def test_a_deployment_must_concern_something() -> None:
+    """A deployment that names neither issues nor associations is rejected, as Jira does."""
+    assert rejected(without("associations")).messages == ("one of 'issueKeys' or 'associations' is required",)
+
+
 def test_all_problems_are_listed() -> None:
     """A rejected deployment is told everything that is wrong with it at once."""
     assert rejected({"pipeline": {"id": "p1"}, "environment": {"id": 5}}).messages == (

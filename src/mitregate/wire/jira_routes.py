@@ -117,7 +117,7 @@ def _decoded(segment: bytes) -> str:
     return text
 
 
-_NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]+")
 
 
 def _sequence_number(text: str) -> int:

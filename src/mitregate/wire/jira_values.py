@@ -28,7 +28,7 @@ ISSUE_ID_OR_KEY = r"(?a)\A(?:\w{1,255}-\d{1,255}|\d{1,255})\Z"
 
 # JSON can spell half a surrogate pair, which is no text and cannot be sent; PostgreSQL cannot keep NUL.
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
-_WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,19})(?:\.0+)?", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,19})(?:\.0+)?")
 _SHOWN_LENGTH = 60
 
 
