@@ -71,7 +71,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "10.20.0.0/16,127.0.0.0/8",
         ),
     ] = ""
-    outbound_timeout: Annotated[Positive, _doc("Seconds that one call to the outside may take.", "10")] = 10
+    outbound_timeout: Annotated[
+        Positive,
+        _doc(
+            "Seconds that one call to the outside may take. What a worker that died had begun is taken over by another "
+            "one after six times that.",
+            "10",
+        ),
+    ] = 10
     worker_concurrency: Annotated[Positive, _doc("Calls to the outside that one worker makes at once.", "100")] = 100
     url: Annotated[
         str,

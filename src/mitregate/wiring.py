@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32, as ULIDs use it, in lower case."""
+
+LEASE_CALLS = 6
+"""How many calls to the outside fit into the time for which a worker keeps a job: with the default settings a minute."""
 
 log = structlog.get_logger()
 
@@ -201,7 +204,13 @@ async def work(settings: Settings, on_start: Callable[[House], None] = lambda _h
 async def _work(house: House, stop: asyncio.Event) -> None:
     settings = house.settings
     outbound = Outbound(allow=parse_networks(settings.outbound_allow), timeout=float(settings.outbound_timeout))
-    worker = Worker(store=house.store, ports=house.ports, talker=outbound, concurrency=settings.worker_concurrency)
+    worker = Worker(
+        store=house.store,
+        ports=house.ports,
+        talker=outbound,
+        concurrency=settings.worker_concurrency,
+        lease=timedelta(seconds=settings.outbound_timeout * LEASE_CALLS),
+    )
     try:
         await worker.run(stop)
     finally:

@@ -53,12 +53,23 @@ class Talker(Protocol):
 class Worker:
     """One worker; `run` it until its stop event is set."""
 
-    def __init__(self, *, store: Store, ports: Ports, talker: Talker, concurrency: int) -> None:
-        """Know the store and the world; *concurrency* is the number of deliveries under way at once."""
+    def __init__(
+        self, *, store: Store, ports: Ports, talker: Talker, concurrency: int, lease: timedelta = LEASE
+    ) -> None:
+        """Know the store and the world.
+
+        Args:
+            store: the database.
+            ports: the world.
+            talker: what performs deliveries.
+            concurrency: how many deliveries may be under way at once.
+            lease: how long a job is kept from other workers; a delivery that is begun in its first half must end in it.
+        """
         self._store = store
         self._ports = ports
         self._talker = talker
         self._concurrency = concurrency
+        self._lease = lease
         self._hint = asyncio.Event()
         self._in_lane: Counter[str] = Counter()
         self._lanes: dict[str, asyncio.Semaphore] = {}
@@ -121,7 +132,7 @@ class Worker:
         if free <= 0:
             return 0
         busy = [lane for lane, count in self._in_lane.items() if count >= LANE_LIMIT]
-        claims = await self._act(lambda act: deliver.claim(act, free, busy))
+        claims = await self._act(lambda act: deliver.claim(act, free, busy, self._lease))
         for claimed in claims:
             self._begin(claimed)
         return len(claims)
@@ -155,7 +166,7 @@ class Worker:
     async def _deliver_in_lane(self, claimed: Claim) -> None:
         leased = asyncio.get_running_loop().time()
         async with self._lanes.setdefault(claimed.job.lane, asyncio.Semaphore(LANE_LIMIT)):
-            if asyncio.get_running_loop().time() - leased < LEASE.total_seconds() / 2:
+            if asyncio.get_running_loop().time() - leased < self._lease.total_seconds() / 2:
                 await self._deliver(claimed)
 
     async def _deliver(self, claimed: Claim) -> None:

@@ -17,9 +17,9 @@ from mitregate.ports import Claim, UnitOfWork
 from mitregate.wire.http import Conversation
 
 
-def claim(act: Act, limit: int, busy: Sequence[str]) -> list[Claim]:
-    """Lease at most *limit* jobs that are due, none of them in the lanes *busy*."""
-    return act.uow.jobs.claim(act.ports.new_id(), LEASE, limit, busy)
+def claim(act: Act, limit: int, busy: Sequence[str], lease: timedelta = LEASE) -> list[Claim]:
+    """Lease at most *limit* jobs that are due, none of them in the lanes *busy*, for as long as *lease*."""
+    return act.uow.jobs.claim(act.ports.new_id(), lease, limit, busy)
 
 
 def prepare(act: Act, claimed: Claim) -> Conversation[Outcome] | Job:
