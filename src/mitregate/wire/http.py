@@ -1,8 +1,8 @@
 """HTTP as two value types, in both directions, and the conversation made of them.
 
 A vendor exchange of any number of steps is a *conversation*: a generator that yields requests, is sent replies, and
-returns what came of it (the shape of httpx' `auth_flow`). Whoever performs it throws `Unreachable` into it when a request
-gets no reply.
+returns what came of it (the shape of httpx' `auth_flow`). Whoever performs it throws `Unreachable` into it when a
+request gets no reply.
 """
 
 from collections.abc import Generator, Mapping
