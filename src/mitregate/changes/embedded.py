@@ -9,6 +9,7 @@ from datetime import datetime
 from mitregate.core.approvals import digest, tally
 from mitregate.core.audit import SYSTEM
 from mitregate.core.changes import (
+    AUTOMATIC,
     CLASS_OF,
     TRANSITIONS,
     Change,
@@ -105,6 +106,7 @@ def standing(change: Change, deployment: Deployment) -> Standing:
         status=change.status.value,
         status_class=CLASS_OF[change.status],
         is_declined=change.status is Status.DECLINED,
+        moves_by_itself=change.status in AUTOMATIC,
         window=change.window,
         approvals=tally(change.approvals, digest(deployment, change.description, change.window)),
     )

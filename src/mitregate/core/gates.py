@@ -13,7 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from mitregate.core.approvals import Tally
-from mitregate.core.calendar import TICK, Calendar, Position, Window
+from mitregate.core.calendar import TICK, Calendar, Position, Window, just_after
 from mitregate.core.changes import StatusClass
 from mitregate.core.control import Control
 from mitregate.core.deployments import DeploymentKey, EnvironmentType
@@ -103,6 +103,7 @@ class Gate(Struct, frozen=True, kw_only=True):
 class Standing(Struct, frozen=True, kw_only=True):
     """How a change stands, in whatever change system it lives.
 
+    `moves_by_itself` says that an approved change in this status needs nobody to move it once its window is open.
     `approvals` is None where the change system keeps approvals to itself and its status alone speaks.
     """
 
@@ -110,6 +111,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     status: str
     status_class: StatusClass
     is_declined: bool = False
+    moves_by_itself: bool = False
     window: Window = Window()
     approvals: Tally | None = None
 
@@ -188,7 +190,10 @@ def earliest_opening(window: Window, calendar: Calendar, now: datetime) -> datet
         ends = [freeze.window.end for freeze in frozen]
         if any(end is None for end in ends):
             return None
-        opening = max(end for end in ends if end is not None) + TICK
+        thawed = just_after(max(end for end in ends if end is not None))
+        if thawed is None:
+            return None
+        opening = thawed
     is_too_late = window.end is not None and opening > window.end
     return None if opening == now or is_too_late else opening
 
@@ -205,11 +210,12 @@ def _holds(change: Standing, calendar: Calendar, now: datetime) -> Iterator[Reas
             message=f"The change window opens at {spell(change.window.start)}.",
             remedy="It opens by itself at that time.",
         )
-    elif change.status_class is StatusClass.WAIT and change.approvals is not None and change.approvals.is_complete:
+    is_approved = change.approvals is not None and change.approvals.is_complete
+    if change.status_class is StatusClass.WAIT and is_approved and not (is_before and change.moves_by_itself):
         yield Reason(
             code=ReasonCode.WAITING_FOR_IMPLEMENTATION,
             message=f"The change request {change.key} is approved but stands in status {change.status!r}.",
-            remedy=f"Move {change.key} to Implementing.",
+            remedy=f"Somebody must move {change.key} on towards Implementing.",
         )
     for freeze in calendar.freezes_now(now):
         end = freeze.window.end
@@ -298,5 +304,5 @@ def _next_edge(change: Standing, calendar: Calendar, now: datetime) -> datetime 
 
 
 def spell(instant: datetime) -> str:
-    """Write an instant for people: UTC, to the second."""
-    return instant.strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Write an instant for people: to the second, with the zone in which it came, mostly UTC."""
+    return instant.strftime("%Y-%m-%d %H:%M:%S %Z")
