@@ -10,6 +10,7 @@ Two more tables stand beside it: `CLASS_OF` says what a status means for a gate,
 approved change takes by itself.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 
@@ -172,11 +173,11 @@ def number_of(key: str) -> int:
     Raises:
         Unknown: this is not the key of a change.
     """
-    digits = key.upper().removeprefix(KEY_PREFIX)
-    if not (key.upper().startswith(KEY_PREFIX) and digits.isascii() and digits.isdigit() and len(digits) <= 18):
+    # One key for one change: CHG-042 is nobody's, or what waits for CHG-42 would not be found under that name.
+    if not re.fullmatch(KEY_PREFIX + r"(0|[1-9][0-9]{0,17})", key.upper()):
         message = f"There is no change request {key!r}."
         raise Unknown(message, advice=f"Keys of change requests look like {KEY_PREFIX}42; `change list` shows them.")
-    return int(digits)
+    return int(key[len(KEY_PREFIX) :])
 
 
 def take(status: Status, transition: Transition) -> Status:

@@ -1,0 +1,230 @@
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mitregate.core.changes import (
+    AUTOMATIC,
+    CLASS_OF,
+    INITIAL,
+    TRANSITIONS,
+    Change,
+    Status,
+    StatusClass,
+    Transition,
+    move,
+    next_step,
+    number_of,
+    take,
+)
+from mitregate.core.errors import IllegalTransition, Unknown
+from tests.core.making import MICROSECOND, NOW, at, window
+
+# Jira Service Management's default workflow for change requests, as `GET /rest/api/3/workflow/search` tells it of a
+# fresh project: from, transition, to.
+JIRA_DEFAULT = """
+Peer review / change manager approval | Approve                  | Planning
+Peer review / change manager approval | Decline                  | Declined
+Peer review / change manager approval | Cancel                   | Canceled
+Peer review / change manager approval | Emergency override       | Awaiting implementation
+Planning                              | Ready for CAB approval   | Awaiting CAB approval
+Planning                              | Ready for implementation | Awaiting implementation
+Planning                              | Pending                  | Pending
+Planning                              | Cancel                   | Canceled
+Awaiting CAB approval                 | Approve                  | Awaiting implementation
+Awaiting CAB approval                 | Decline                  | Declined
+Awaiting CAB approval                 | Emergency override       | Awaiting implementation
+Awaiting implementation               | Start implementation     | Implementing
+Awaiting implementation               | Pending                  | Pending
+Awaiting implementation               | Cancel                   | Canceled
+Implementing                          | Change completed         | Resolved
+Pending                               | Back to planning         | Planning
+Pending                               | Ready for implementation | Awaiting implementation
+Pending                               | Cancel                   | Canceled
+Declined                              | Cancel                   | Canceled
+Resolved                              | Close                    | Closed
+Declined                              | Close                    | Closed
+Canceled                              | Close                    | Closed
+"""
+OURS = """
+Implementing                          | Change failed            | Failed
+Failed                                | Close                    | Closed
+"""
+
+
+def rows(*tables: str) -> set[tuple[str, ...]]:
+    """Read the rows of a table."""
+    return {tuple(cell.strip() for cell in line.split("|")) for table in tables for line in table.strip().splitlines()}
+
+
+def change(status: Status = INITIAL, start: float | None = None, end: float | None = None) -> Change:
+    """Make a change that stands in *status*, with a window in hours after `NOW`."""
+    return Change(
+        number=7,
+        title="Deploy",
+        description="It",
+        status=status,
+        window=window(start, end),
+        requested_by="ci",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def test_the_workflow_is_jiras() -> None:
+    """The transitions are those of Jira's default workflow, and the way from Implementing to Failed and out of it."""
+    ours = {(status.value, step.value, to.value) for status, steps in TRANSITIONS.items() for step, to in steps.items()}
+    assert ours == rows(JIRA_DEFAULT, OURS)
+
+
+def test_a_change_begins_at_peer_review() -> None:
+    """The initial status is Jira's, and it waits."""
+    assert INITIAL.value == "Peer review / change manager approval"
+    assert CLASS_OF[INITIAL] is StatusClass.WAIT
+
+
+def test_every_status_can_be_reached() -> None:
+    """From the initial status, transitions lead to every status there is."""
+    reached, fresh = set(), {INITIAL}
+    while fresh:
+        reached |= fresh
+        fresh = {to for status in fresh for to in TRANSITIONS[status].values()} - reached
+    assert reached == set(Status)
+
+
+def test_every_transition_is_used() -> None:
+    """No transition stands in the vocabulary that no status has."""
+    assert {step for steps in TRANSITIONS.values() for step in steps} == set(Transition)
+
+
+def test_tables_cover_every_status() -> None:
+    """Every status has its row of transitions and its class, and every class has a status."""
+    assert set(TRANSITIONS) == set(CLASS_OF) == set(Status)
+    assert set(CLASS_OF.values()) == set(StatusClass)
+
+
+@pytest.mark.parametrize(
+    ("status", "status_class"),
+    [
+        ("Peer review / change manager approval", "wait"),
+        ("Planning", "wait"),
+        ("Awaiting CAB approval", "wait"),
+        ("Awaiting implementation", "wait"),
+        ("Pending", "wait"),
+        ("Implementing", "proceed"),
+        ("Declined", "stop"),
+        ("Canceled", "stop"),
+        ("Failed", "stop"),
+        ("Resolved", "stop"),
+        ("Closed", "stop"),
+    ],
+)
+def test_statuses_have_their_class(status: str, status_class: str) -> None:
+    """Each status means for a gate what the domain says; only Implementing proceeds."""
+    assert CLASS_OF[Status(status)] == status_class
+
+
+def test_a_change_that_is_over_stays_over() -> None:
+    """No transition leads from a status that stops back to one that waits or proceeds, and Closed has no way out."""
+    over = [status for status in Status if CLASS_OF[status] is StatusClass.STOP]
+    assert {CLASS_OF[to] for status in over for to in TRANSITIONS[status].values()} == {StatusClass.STOP}
+    assert TRANSITIONS[Status.CLOSED] == {}
+
+
+def test_only_a_start_leads_to_implementing() -> None:
+    """There is one way into the class that proceeds: Start implementation, from Awaiting implementation."""
+    into = [
+        (status, step)
+        for status, steps in TRANSITIONS.items()
+        for step, to in steps.items()
+        if CLASS_OF[to] is StatusClass.PROCEED
+    ]
+    assert into == [(Status.AWAITING_IMPLEMENTATION, Transition.START)]
+
+
+@pytest.mark.parametrize("transition", list(Transition))
+@pytest.mark.parametrize("status", list(Status))
+def test_steps_are_legal_or_refused(status: Status, transition: Transition) -> None:
+    """Each step leads where the table says or is refused, told what is possible; the change given is never touched."""
+    before = change(status)
+    copy = change(status)
+    later = at(1)
+    if transition in TRANSITIONS[status]:
+        after = move(before, transition, later)
+        assert (after.status, after.updated_at, after.key) == (TRANSITIONS[status][transition], later, "CHG-7")
+    else:
+        with pytest.raises(IllegalTransition) as refusal:
+            move(before, transition, later)
+        assert status.value in refusal.value.message
+        assert all(possible.value in refusal.value.advice() for possible in TRANSITIONS[status])
+    assert before == copy
+
+
+def test_automatic_steps_are_legal() -> None:
+    """What a change does by itself stands in the table, and only from a status that waits."""
+    assert all(step in TRANSITIONS[status] for status, step in AUTOMATIC.items())
+    assert {CLASS_OF[status] for status in AUTOMATIC} == {StatusClass.WAIT}
+
+
+@pytest.mark.parametrize(
+    ("status", "when", "step"),
+    [
+        (Status.PEER_REVIEW, at(1), None),
+        (Status.PLANNING, at(0), Transition.READY_FOR_IMPLEMENTATION),
+        (Status.PLANNING, at(9), Transition.READY_FOR_IMPLEMENTATION),
+        (Status.AWAITING_CAB, at(1), None),
+        (Status.PENDING, at(1), None),
+        (Status.AWAITING_IMPLEMENTATION, at(1) - MICROSECOND, None),
+        (Status.AWAITING_IMPLEMENTATION, at(1), Transition.START),
+        (Status.AWAITING_IMPLEMENTATION, at(2), Transition.START),
+        (Status.AWAITING_IMPLEMENTATION, at(2) + MICROSECOND, None),
+        (Status.IMPLEMENTING, at(1), None),
+        (Status.CLOSED, at(1), None),
+    ],
+)
+def test_an_approved_change_walks_by_itself(status: Status, when: datetime, step: Transition | None) -> None:
+    """An approved change leaves Planning at once and starts only inside its window; without approval nothing moves."""
+    assert next_step(change(status, 1, 2), is_approved=True, now=when) is step
+    assert next_step(change(status, 1, 2), is_approved=False, now=when) is None
+
+
+@given(st.integers(0, 10**18 - 1), st.booleans())
+def test_keys_lead_back_to_their_number(number: int, is_lower: bool) -> None:
+    """A change's number is read out of its key, whatever the case."""
+    key = f"CHG-{number}"
+    assert number_of(key.lower() if is_lower else key) == number
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *["", "CHG", "CHG-", "7", "SHOP-7", "CHG-CHG-1", "CHG-0x1", "CHG-1.0", "CHG-1_0", "CHG--1", "CHG-+1"],
+        *["CHG-1 ", " CHG-1", "CHG-1\n", "CHG-٣", "CHG-²", "\uff23HG-1", "CHG-007", "CHG-00", "CHG-" + "9" * 19],
+    ],
+)
+def test_other_keys_are_unknown(key: str) -> None:
+    """What is not exactly the key of a change names none, not even with leading zeros."""
+    with pytest.raises(Unknown):
+        number_of(key)
+
+
+@given(st.text())
+def test_one_change_has_one_key(text: str) -> None:
+    """Whatever is understood as a key is, but for its case, the very key of the change it names."""
+    try:
+        number = number_of(text)
+    except Unknown:
+        return
+    assert text.upper() == f"CHG-{number}"
+
+
+@given(st.sampled_from(Status), st.sampled_from(Transition))
+def test_take_follows_the_table(status: Status, transition: Transition) -> None:
+    """`take` gives the status in the table, or refuses."""
+    to = TRANSITIONS[status].get(transition)
+    if to is None:
+        with pytest.raises(IllegalTransition):
+            take(status, transition)
+    else:
+        assert take(status, transition) is to
