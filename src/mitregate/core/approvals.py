@@ -63,7 +63,7 @@ def digest(deployment: Deployment, description: str, window: Window) -> str:
         deployment.project,
         deployment.environment,
         deployment.version,
-        sorted((commit.repository_id, commit.hash or "") for commit in deployment.associations.commits),
+        sorted({(commit.repository_id, commit.hash or "") for commit in deployment.associations.commits}),
         description,
         window,
     )

@@ -26,12 +26,13 @@ def title(deployment: Deployment) -> str:
         version=deployment.version,
         environment=deployment.environment.display_name,
     )
-    return " ".join(text.split())[:TITLE_LIMIT]
+    return " ".join(text.split())[:TITLE_LIMIT].rstrip()
 
 
 def describe(deployment: Deployment) -> str:
     """Make the description of the change for *deployment*: what goes where, with the links and associations given."""
     related = deployment.associations
+    hashes = [commit.hash for commit in related.commits if commit.hash]
     lines = [
         deployment.description,
         f"Deployment: {deployment.display_name} {deployment.url}",
@@ -39,6 +40,6 @@ def describe(deployment: Deployment) -> str:
         f"Environment: {deployment.environment.display_name} ({deployment.environment.type.value})",
         f"Issues: {', '.join(related.issues)}" if related.issues else "",
         f"Services: {', '.join(related.services)}" if related.services else "",
-        f"Commits: {', '.join(commit.hash for commit in related.commits if commit.hash)}" if related.commits else "",
+        f"Commits: {', '.join(hashes)}" if hashes else "",
     ]
     return "\n".join(line.rstrip() for line in lines if line.strip())
