@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import re
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -249,11 +250,12 @@ def sign_in(act: Act, secret: str) -> tuple[Principal, NewToken]:
         Unproven: the token is not a person's API token, or is not valid any more.
     """
     principal = prove(act.uow, secret, act.now)
-    if act.principal.user_id is None:
-        message = "Only people can sign in; this token belongs to an app."
+    token = act.uow.people.token(fingerprint(secret))
+    if principal.user_id is None or token is None or token.kind is not TokenKind.API:
+        message = "Only people can sign in, with an API token of theirs; this token is none."
         raise Unproven(message, advice="Use an API token of a user.")
     made = _make_token(act, TokenKind.SESSION, SESSION_LIFE)
-    made = replace(made, token=replace(made.token, user_id=act.principal.user_id, label="page"))
+    made = replace(made, token=replace(made.token, user_id=principal.user_id, label="page"))
     act.uow.people.add_token(made.token)
     return principal, made
 
@@ -300,7 +302,8 @@ def _checked(name: str) -> str:
 
 def _checked_url(url: str) -> str:
     scheme, _, rest = url.partition("://")
-    if scheme not in {"http", "https"} or not rest.strip("/") or url != url.strip() or "@" in rest.partition("/")[0]:
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if scheme not in {"http", "https"} or not host.strip(":") or "@" in host or not url.isprintable() or " " in url:
         message = f"The callback {url!r} is not an http or https URL without a user in it."
         raise Malformed(message, advice="Give it as in https://ci.example.com/hooks/gate.")
     return url

@@ -16,6 +16,7 @@ from mitregate.core.errors import (
     Unreachable,
     Unsettled,
 )
+from mitregate.web.throttle import SPAN, TooManyGuesses
 
 STATUS: dict[type[MitregateError], int] = {
     Malformed: 400,
@@ -25,6 +26,7 @@ STATUS: dict[type[MitregateError], int] = {
     Stale: 409,
     IllegalTransition: 409,
     TooLarge: 413,
+    TooManyGuesses: 429,
     Refused: 400,
     Misconfigured: 500,
     Unreachable: 503,
@@ -49,6 +51,8 @@ def headers_of(error: MitregateError) -> dict[str, str]:
     """Give the headers that go with *error*."""
     if isinstance(error, Unsettled):
         return {"retry-after": RETRY_AFTER}
+    if isinstance(error, TooManyGuesses):
+        return {"retry-after": str(round(SPAN.total_seconds()))}
     return {"www-authenticate": 'Bearer realm="mitregate"'} if isinstance(error, Unproven) else {}
 
 

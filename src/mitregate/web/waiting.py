@@ -68,6 +68,6 @@ class Expectation:
         if not waiting:
             del self._futures[self._gate_id]
 
-    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109
-        """Return when the gate was touched since `expect`, or after *timeout* seconds."""
-        await asyncio.wait([self._future], timeout=timeout)
+    async def wait(self, timeout: float, *also: asyncio.Future[None]) -> None:  # noqa: ASYNC109
+        """Return when the gate was touched since `expect`, after *timeout* seconds, or when one of *also* is done."""
+        await asyncio.wait([self._future, *also], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,173 @@
+"""Board: what the pages show, read in one go."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from mitregate.core.approvals import Approval, digest
+from mitregate.core.audit import Entry
+from mitregate.core.changes import CLASS_OF, TRANSITIONS, Change, StatusClass, Transition, number_of
+from mitregate.core.deployments import Deployment
+from mitregate.core.errors import Stale
+from mitregate.core.gates import Gate, GatingStatus, ReasonCode, Stage
+from mitregate.core.people import Permission, Principal
+from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
+from mitregate.flows import ask, review
+from mitregate.flows.act import Act
+from mitregate.ports import UnitOfWork
+
+PAGE = 50
+"""Gates of one kind on the board."""
+
+DECIDED = 10
+"""Decisions on the board, at most."""
+
+UNAPPROVED = {ReasonCode.WAITING_FOR_APPROVAL, ReasonCode.APPROVALS_INCOMPLETE}
+"""Reasons that an approval would take away."""
+
+BY_BUTTON = {Transition.APPROVE, Transition.DECLINE}
+"""Transitions that have a button of their own."""
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A gate on the board; `seen` is the digest of what an approver judges by what is shown."""
+
+    gate: Gate
+    seen: str = ""
+    may_approve: bool = False
+    may_decline: bool = False
+
+
+class Decided(Struct, frozen=True, kw_only=True):
+    """A change with its last decision."""
+
+    change: Change
+    approval: Approval
+
+
+class Board(Struct, frozen=True, kw_only=True):
+    """The first page: what waits, what was decided but has not started, and the last decisions."""
+
+    waiting: tuple[Row, ...]
+    others: tuple[Row, ...]
+    older: str | None
+    decided: tuple[Decided, ...]
+    is_new: bool
+
+
+class ChangePage(Struct, frozen=True, kw_only=True):
+    """A change as its page shows it."""
+
+    view: ask.ChangeView
+    row: Row | None
+    steps: tuple[Transition, ...]
+    may_be_planned: bool
+
+
+class GatePage(Struct, frozen=True, kw_only=True):
+    """A gate as its page shows it."""
+
+    row: Row
+    deliveries: tuple[ask.DeliveryView, ...]
+    history: tuple[tuple[int, Entry], ...]
+
+
+def read_board(uow: UnitOfWork, principal: Principal, before: str | None) -> Board:
+    """Read the first page; *before* is the id of the last waiting gate of the page before."""
+    principal.require(Permission.VIEW)
+    query = GateQuery(stage=Stage.HELD, status=GatingStatus.AWAITING, before=before, limit=PAGE + 1)
+    waiting = uow.gates.page(query)
+    others = [
+        gate
+        for status in (GatingStatus.INVALID, GatingStatus.PREVENTED, GatingStatus.ALLOWED)
+        for gate in uow.gates.page(GateQuery(stage=Stage.HELD, status=status, limit=PAGE))
+    ]
+    changes = uow.changes.page(ChangeQuery())
+    decided = sorted(
+        (Decided(change=change, approval=change.approvals[-1]) for change in changes if change.approvals),
+        key=lambda each: each.approval.at,
+        reverse=True,
+    )
+    return Board(
+        waiting=tuple(_row(uow, gate) for gate in waiting[:PAGE]),
+        others=tuple(_row(uow, gate) for gate in others),
+        older=waiting[PAGE - 1].id if len(waiting) > PAGE else None,
+        decided=tuple(decided[:DECIDED]),
+        is_new=not uow.gates.page(GateQuery(limit=1)),
+    )
+
+
+def overdue(board: Board, now: datetime) -> list[Gate]:
+    """Name the gates on the board whose wake time has come, so that they must be decided anew before they are shown."""
+    return [row.gate for row in (*board.waiting, *board.others) if ask.is_overdue(row.gate, now)]
+
+
+def read_change(uow: UnitOfWork, principal: Principal, key: str) -> ChangePage:
+    """Read what the page of a change shows; refused as by `ask.change`."""
+    view = ask.change(uow, key, principal)
+    held = [gate for gate in view.gates if gate.stage is Stage.HELD]
+    return ChangePage(
+        view=view,
+        row=_row(uow, held[-1]) if held else None,
+        steps=tuple(step for step in view.transitions if step not in BY_BUTTON),
+        may_be_planned=CLASS_OF[view.change.status] is not StatusClass.STOP,
+    )
+
+
+def read_gate(uow: UnitOfWork, principal: Principal, gate_id: str) -> GatePage:
+    """Read what the page of a gate shows; refused as by `ask.gate`."""
+    gate = ask.gate(uow, gate_id, principal)
+    jobs = uow.jobs.page(JobQuery(gate_id=gate_id))
+    may_audit = Permission.AUDIT in principal.permissions
+    return GatePage(
+        row=_row(uow, gate),
+        deliveries=tuple(ask.DeliveryView(job=job, attempts=tuple(uow.jobs.attempts(job.id))) for job in jobs),
+        history=tuple(uow.audit.page(AuditQuery(subject=gate_id))) if may_audit else (),
+    )
+
+
+def approve_as_seen(act: Act, key: str, seen: str, comment: str) -> Change:
+    """Approve a change, provided that what is to be deployed, and when, is what the approver was shown.
+
+    Raises:
+        Stale: it changed after it was shown.
+    """
+    act.principal.require(Permission.DECIDE)
+    _require_seen(act.uow, key, seen)
+    return review.approve(act, key, comment)
+
+
+def move_as_seen(act: Act, key: str, step: Transition, seen: str, comment: str) -> Change:
+    """Move a change; a step that is an approval as by `approve_as_seen`."""
+    act.principal.require(Permission.PLAN)
+    if step in review.DECIDING:
+        _require_seen(act.uow, key, seen)
+    return review.transition(act, key, step, comment)
+
+
+def _require_seen(uow: UnitOfWork, key: str, seen: str) -> None:
+    held = [gate for gate in uow.gates.of_change(key.upper()) if gate.stage is Stage.HELD]
+    deployment = uow.deployments.get(held[-1].key) if held else None
+    if _seen(uow.changes.get(number_of(key)), deployment) != seen:
+        message = "What is to be deployed, or when, changed after the page was shown to you."
+        raise Stale(message, advice="Look at it as it is now, then decide.")
+
+
+def _seen(change: Change | None, deployment: Deployment | None) -> str:
+    if change is None or deployment is None:
+        return ""
+    return digest(deployment, change.description, change.window)
+
+
+def _row(uow: UnitOfWork, gate: Gate) -> Row:
+    if gate.stage is not Stage.HELD or gate.change_key is None:
+        return Row(gate=gate)
+    change = uow.changes.get(number_of(gate.change_key))
+    if change is None:
+        return Row(gate=gate)
+    return Row(
+        gate=gate,
+        seen=_seen(change, uow.deployments.get(gate.key)),
+        may_approve=any(reason.code in UNAPPROVED for reason in gate.verdict.reasons),
+        may_decline=Transition.DECLINE in TRANSITIONS[change.status],
+    )

@@ -1,0 +1,75 @@
+"""Bodies: what the native API is sent; a field that is not known here is refused."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from mitregate.core.changes import Transition
+from mitregate.core.people import Role, Scope
+
+Remark = Annotated[str, Meta(description="Why; it is kept with the decision.")]
+
+
+class Body(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What all bodies share: names in camel case, and nothing unknown."""
+
+
+class SetUp(Body, frozen=True, kw_only=True):
+    """The first user of an installation."""
+
+    token: Annotated[str, Meta(description="The one-time token that the server printed when it started.")]
+    name: Annotated[str, Meta(description="The name of the first user, who becomes an administrator.")]
+
+
+class NewApp(Body, frozen=True, kw_only=True):
+    """An app to be added."""
+
+    name: str
+    scopes: Annotated[
+        frozenset[Scope] | None, Meta(description="What it may do with its deployments; everything by default.")
+    ] = None
+    callback_url: Annotated[str | None, Meta(description="Where to tell it verdicts, by signed webhooks.")] = None
+
+
+class NewUser(Body, frozen=True, kw_only=True):
+    """A user to be added."""
+
+    name: str
+    role: Role
+
+
+class NewToken(Body, frozen=True, kw_only=True):
+    """An API token to be made."""
+
+    label: Annotated[str, Meta(description="What it is for.")]
+    user_id: Annotated[str | None, Meta(description="Whose it is; one's own by default.")] = None
+    days: Annotated[int, Meta(ge=1, le=3650, description="How many days it is good for; for ever by default.")] | None = (
+        None
+    )
+
+
+class Decision(Body, frozen=True, kw_only=True):
+    """A decision on a change."""
+
+    comment: Remark = ""
+
+
+class Move(Body, frozen=True, kw_only=True):
+    """A step in the change workflow."""
+
+    transition: Annotated[Transition, Meta(description="One of those that the change lists as possible now.")]
+    comment: Remark = ""
+
+
+class Plan(Body, frozen=True, kw_only=True):
+    """A change window; a side that is left out is open."""
+
+    start: Annotated[datetime | None, Meta(description="When the window opens, with an offset from UTC.")] = None
+    end: Annotated[datetime | None, Meta(description="The last instant of the window, with an offset from UTC.")] = None
+
+
+class NewComment(Body, frozen=True, kw_only=True):
+    """A remark on a change."""
+
+    text: str

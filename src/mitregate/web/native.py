@@ -1,0 +1,87 @@
+"""The native door: the API of version 1 under `/api/v1`, its documentation, and the pages."""
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.connection import Request
+from litestar.datastructures import MutableScopeHeaders, State
+from litestar.di import Provide
+from litestar.static_files import create_static_files_router
+
+from mitregate.core.people import Principal
+from mitregate.web import api_server, pages, pages_session, reference
+from mitregate.web.auth import identify
+from mitregate.web.office import Office
+from mitregate.web.outcry import COMPLAINTS
+from mitregate.web.rendering import HERE, make_template_config
+from mitregate.web.routes import make_api
+from mitregate.web.throttle import Throttle
+from mitregate.web.visitors import Visitor, refuse_forgery, visitor_of
+
+BODY_LIMIT = 1024 * 1024
+"""Bytes in a body, at most."""
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "cross-origin-opener-policy": "same-origin",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+"""Headers of every reply. With `no-referrer` browsers would call the origin of our own forms `null`."""
+
+
+def make_native(office: Office) -> Litestar:
+    """Make the app that answers for *office* with the native API and the pages."""
+    throttle = Throttle(office.ports.now)
+    return Litestar(
+        [make_api(), *api_server.PROBES, *reference.ROUTES, _make_pages(), _make_static()],
+        dependencies={
+            "office": Provide(lambda: office, sync_to_thread=False),
+            "principal": Provide(_prove),
+            "visitor": Provide(_visit),
+            "guesses": Provide(lambda: throttle, sync_to_thread=False),
+        },
+        state=State({"office": office}),
+        exception_handlers=COMPLAINTS,
+        template_config=make_template_config(),
+        request_max_body_size=BODY_LIMIT,
+        before_send=[_add_headers],
+        # The office logs by itself, and the document is made by `reference`, without the framework's own pages.
+        logging_config=None,
+        openapi_config=None,
+    )
+
+
+def _make_pages() -> Router:
+    return Router(
+        "/",
+        route_handlers=[*pages.ROUTES, *pages_session.ROUTES],
+        guards=[refuse_forgery],
+        include_in_schema=False,
+    )
+
+
+def _make_static() -> Router:
+    return create_static_files_router("/static", directories=[HERE / "static"], include_in_schema=False)
+
+
+async def _prove(request: Request[Any, Any, State]) -> Principal:
+    return await identify(request.app.state.office, request.scope)
+
+
+async def _visit(request: Request[Any, Any, State]) -> Visitor:
+    return await visitor_of(request.app.state.office, request)
+
+
+async def _add_headers(message: MutableMapping[str, Any], scope: MutableMapping[str, Any]) -> None:
+    if message["type"] != "http.response.start":
+        return
+    headers = MutableScopeHeaders.from_message(message)
+    for name, value in HEADERS.items():
+        headers[name] = value
+    if not scope["path"].startswith("/static/"):
+        headers["cache-control"] = "no-store"

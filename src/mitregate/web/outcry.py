@@ -1,0 +1,117 @@
+"""Outcry: every error of the native API and the pages as a reply, whoever raised it.
+
+Under `/api/` and for the probes errors leave as problem details (RFC 9457), on the pages as a page. What nobody
+foresaw leaves with a trace id alone; what happened stands in the log under that id.
+"""
+
+import re
+import secrets
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Response
+from litestar.connection import Request
+from litestar.exceptions import HTTPException
+
+from mitregate.core.errors import Malformed, MitregateError, TooLarge, Unknown, Unproven
+from mitregate.web.counter import PROBLEM_JSON, Problem
+from mitregate.web.problems import PREFIX, headers_of, problem
+from mitregate.web.rendering import Message, render_message, to_sign_in
+
+AnyRequest = Request[Any, Any, Any]
+Complaint = Callable[[AnyRequest, Any], Response[Any]]
+
+log = structlog.get_logger()
+
+FOR_PROGRAMS = re.compile(r"/(api/|healthz$|readyz$)")
+"""Paths whose errors are for programs; all others are pages."""
+
+UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
+MISSING_FIELD = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
+
+ADVICE = {
+    HTTPStatus.METHOD_NOT_ALLOWED: "Use one of the methods in the Allow header.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Send the body in the form that the API's documentation names.",
+}
+
+
+def on_error(request: AnyRequest, error: MitregateError) -> Response[Any]:
+    """Answer with an error of our own."""
+    status, headers, body = problem(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request.unsettled", path=request.scope["path"], error=type(error).__name__, detail=error.message)
+    if FOR_PROGRAMS.match(request.scope["path"]):
+        return _json(status, headers, body)
+    if isinstance(error, Unproven):
+        return to_sign_in(request)
+    return render_message(Message(status=status, said=error.message, advice=error.advice()), headers_of(error))
+
+
+def on_framework_error(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    """Answer with an error that the framework found: no such path, a wrong method, a body or parameter not understood."""
+    status = error.status_code
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return on_surprise(request, error)
+    if status == HTTPStatus.NOT_FOUND:
+        return on_error(request, Unknown("There is nothing at this address.", advice="Check the address."))
+    if status == HTTPStatus.BAD_REQUEST:
+        return on_error(request, Malformed(_explain(error)))
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return on_error(request, TooLarge())
+    phrase = HTTPStatus(status).phrase
+    advice = ADVICE.get(HTTPStatus(status), "Correct the request and send it again.")
+    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    if not FOR_PROGRAMS.match(request.scope["path"]):
+        return render_message(Message(status=status, said=f"{phrase}.", advice=advice), headers)
+    name = "".join(word.capitalize() for word in phrase.split())
+    return _json(status, headers, _encode(name=name, title=f"{phrase}.", status=status, advice=advice))
+
+
+def on_surprise(request: AnyRequest, error: Exception) -> Response[Any]:
+    """Answer with what nobody foresaw; the traceback stays in the log."""
+    trace = secrets.token_hex(8)
+    log.error("request.failed", path=request.scope["path"], trace=trace, exc_info=error)
+    said, advice = "Something went wrong in Mitregate.", f"Look for {trace} in the server's log."
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    if not FOR_PROGRAMS.match(request.scope["path"]):
+        return render_message(Message(status=status, said=said, advice=advice), {})
+    return _json(status, {}, _encode(name="MitregateError", title=said, status=status, advice=advice, trace=trace))
+
+
+COMPLAINTS: dict[int | type[Exception], Complaint] = {
+    MitregateError: on_error,
+    HTTPException: on_framework_error,
+    Exception: on_surprise,
+}
+"""Who answers for which error."""
+
+
+def _encode(*, name: str, title: str, status: int, advice: str, trace: str | msgspec.UnsetType = msgspec.UNSET) -> bytes:
+    said = Problem(type=PREFIX + name, title=title, status=status, detail=title, advice=advice, trace=trace)
+    return msgspec.json.encode(said)
+
+
+def _json(status: int, headers: dict[str, str], body: bytes) -> Response[Any]:
+    extra = {name: value for name, value in headers.items() if name != "content-type"}
+    return Response(body, status_code=status, headers=extra, media_type=PROBLEM_JSON)
+
+
+def _explain(error: HTTPException) -> str:
+    """Say which fields were not understood."""
+    found = error.extra if isinstance(error.extra, list) else []
+    told = [_about_field(each) for each in found if isinstance(each, dict)]
+    return " ".join(told) or f"The request was not understood: {error.detail}."
+
+
+def _about_field(found: dict[str, Any]) -> str:
+    text = str(found.get("message", ""))
+    if match := UNKNOWN_FIELD.search(text):
+        return f"There is no field {match['field']!r} here."
+    if match := MISSING_FIELD.search(text):
+        return f"The field {match['field']!r} is missing."
+    key = str(found.get("key", ""))
+    what = "The body" if key in {"", "data"} else f"The field {key!r}"
+    return f"{what} was not understood: {text[:1].lower()}{text[1:]}."

@@ -1,0 +1,156 @@
+"""Views of those who may enter: apps, users, tokens, and the server itself."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from mitregate.core.people import App, Permission, Role, Scope, Token, TokenKind, User
+from mitregate.flows import admit
+from mitregate.web.views import View, given
+
+Once = Annotated[str, Meta(description="Shown this once and never again.")]
+
+
+class AboutOut(View, frozen=True, kw_only=True):
+    """What the server says of itself."""
+
+    version: str
+    cloud_id: Annotated[str, Meta(description="The cloud id that Jira's clients ask for.")]
+    base_url: Annotated[str, Meta(description="The address at which people and tools reach this server.")]
+    database: Annotated[str, Meta(description="`sqlite` or `postgresql`.")]
+    time: Annotated[datetime, Meta(description="The server's clock.")]
+
+
+class MeOut(View, frozen=True, kw_only=True):
+    """Who is asking."""
+
+    name: str
+    kind: Annotated[str, Meta(description="`user`, `app`, or `local` for whoever works on the database itself.")]
+    role: Role | UnsetType = UNSET
+    permissions: tuple[Permission, ...]
+    scopes: tuple[Scope, ...]
+
+
+class AppOut(View, frozen=True, kw_only=True):
+    """An app that submits deployments."""
+
+    id: str
+    name: str
+    client_id: str
+    scopes: tuple[Scope, ...]
+    callback_url: str | UnsetType = UNSET
+    created_at: datetime
+
+
+class NewAppOut(AppOut, frozen=True, kw_only=True):
+    """An app just added, with its secrets."""
+
+    client_secret: Once
+    signing_secret: Annotated[str, Meta(description="Signs its callbacks; shown this once.")] | UnsetType = UNSET
+    cloud_id: str
+
+
+class AppList(View, frozen=True, kw_only=True):
+    """All apps, by name."""
+
+    items: tuple[AppOut, ...]
+
+
+class UserOut(View, frozen=True, kw_only=True):
+    """A person."""
+
+    id: str
+    name: str
+    role: Role
+    created_at: datetime
+
+
+class UserList(View, frozen=True, kw_only=True):
+    """All users, by name."""
+
+    items: tuple[UserOut, ...]
+
+
+class TokenOut(View, frozen=True, kw_only=True):
+    """A token, without its secret."""
+
+    id: str
+    label: str
+    kind: Annotated[TokenKind, Meta(description="`api` for programs and the CLI, `session` for the pages.")]
+    user_id: str
+    created_at: datetime
+    expires_at: datetime | UnsetType = UNSET
+
+
+class TokenList(View, frozen=True, kw_only=True):
+    """A user's tokens, newest first."""
+
+    items: tuple[TokenOut, ...]
+
+
+class NewTokenOut(View, frozen=True, kw_only=True):
+    """A token just made."""
+
+    id: str
+    label: str
+    token: Once
+    expires_at: datetime | UnsetType = UNSET
+
+
+class SetUpOut(View, frozen=True, kw_only=True):
+    """The first user, with an API token."""
+
+    user: UserOut
+    token: Once
+
+
+def app_out(app: App) -> AppOut:
+    """Show an app."""
+    return AppOut(
+        id=app.id,
+        name=app.name,
+        client_id=app.client_id,
+        scopes=tuple(sorted(app.scopes)),
+        callback_url=given(app.callback_url),
+        created_at=app.created_at,
+    )
+
+
+def new_app_out(made: admit.NewApp) -> NewAppOut:
+    """Show an app just added, this once with its secrets."""
+    app = made.app
+    return NewAppOut(
+        id=app.id,
+        name=app.name,
+        client_id=app.client_id,
+        client_secret=made.client_secret,
+        signing_secret=given(made.signing_secret),
+        cloud_id=made.cloud_id,
+        scopes=tuple(sorted(app.scopes)),
+        callback_url=given(app.callback_url),
+        created_at=app.created_at,
+    )
+
+
+def user_out(user: User) -> UserOut:
+    """Show a user."""
+    return UserOut(id=user.id, name=user.name, role=user.role, created_at=user.created_at)
+
+
+def token_out(token: Token) -> TokenOut:
+    """Show a token, without its secret, of which nothing is kept."""
+    return TokenOut(
+        id=token.id,
+        label=token.label,
+        kind=token.kind,
+        user_id=token.user_id or "",
+        created_at=token.created_at,
+        expires_at=given(token.expires_at),
+    )
+
+
+def new_token_out(made: admit.NewToken) -> NewTokenOut:
+    """Show a token just made, this once with its secret."""
+    token = made.token
+    return NewTokenOut(id=token.id, label=token.label, token=made.secret, expires_at=given(token.expires_at))

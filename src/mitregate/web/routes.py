@@ -1,0 +1,20 @@
+"""Routes: what the native API consists of."""
+
+from litestar import Router
+
+from mitregate.web import api_changes, api_deliveries, api_gates, api_people, api_server
+
+API = "/api/v1"
+"""What the paths of the native API begin with."""
+
+
+def make_api() -> Router:
+    """Gather the routes of the API."""
+    routes = (
+        *api_gates.ROUTES,
+        *api_changes.ROUTES,
+        *api_deliveries.ROUTES,
+        *api_people.ROUTES,
+        *api_server.ROUTES,
+    )
+    return Router(API, route_handlers=routes)
