@@ -1,0 +1,226 @@
+"""Who may enter: `app`, `user` and `token`."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+import typer
+
+from mitregate import settings
+from mitregate.cli.desk import Desk, address_of, answer, answer_to, ask, decoded, path
+from mitregate.cli.options import AsJson
+from mitregate.cli.records import App, NewApp, Page, Token, User
+from mitregate.cli.terminal import moment, plain, show, show_card, show_json, show_table
+from mitregate.core.errors import Unknown
+from mitregate.core.people import Role, Scope
+
+apps = typer.Typer(help="Apps: the CI/CD tools that submit deployments.", rich_markup_mode=None)
+users = typer.Typer(help="Users: the people who decide, plan and look on.", rich_markup_mode=None)
+tokens = typer.Typer(help="Tokens: what people's programs prove with who they are.", rich_markup_mode=None)
+
+T = TypeVar("T")
+Named = TypeVar("Named", App, User)
+
+SHORT_SCOPES = {scope.value.partition(":")[0]: scope.value for scope in Scope}
+"""What a scope can be called for short: `read`, `write`, `delete`."""
+
+
+@apps.command("add")
+def add_app(
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    *,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="read, write, delete or a full scope; repeat it for more. All three by default."),
+    ] = None,
+    callback: Annotated[
+        str | None, typer.Option(help="The URL that is called with each new gating status, signed.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Add an app; its client id and secrets are shown this once."""
+    body = {
+        "name": name,
+        "scopes": [SHORT_SCOPES.get(word, word) for word in scope] if scope else None,
+        "callbackUrl": callback,
+    }
+    added = answer_to("POST", path("apps"), body=body)
+    if json:
+        show_json(added)
+    else:
+        _introduce(decoded(added, NewApp))
+
+
+def _introduce(app: NewApp) -> None:
+    show(f"The app {plain(app.name)} was added.")
+    show()
+    show_card(
+        [
+            ("client id", app.client_id),
+            ("client secret", app.client_secret),
+            ("cloud id", app.cloud_id),
+            ("scopes", " ".join(app.scopes)),
+            ("callback", app.callback_url or ""),
+            ("signing secret", app.signing_secret or ""),
+        ]
+    )
+    show()
+    show("The secrets are shown only this once. To submit as this app:")
+    show()
+    show(f"  export MITREGATE_URL={address_of(settings.load())}")
+    show(f"  export MITREGATE_CLIENT_ID={app.client_id}")
+    show(f"  export MITREGATE_CLIENT_SECRET={app.client_secret}")
+    show("  mitregate submit --pipeline shop --environment production --environment-type production --sequence 1")
+
+
+@apps.command("list")
+def list_apps(*, json: AsJson = False) -> None:
+    """List the apps."""
+    body = answer_to("GET", path("apps"))
+    if json:
+        show_json(body)
+        return
+    found = _items(body, App)
+    rows = [(a.id, a.name, a.client_id, _short(a.scopes), a.callback_url or "", moment(a.created_at)) for a in found]
+    show_table(("ID", "NAME", "CLIENT ID", "SCOPES", "CALLBACK", "ADDED"), rows)
+
+
+@apps.command("remove")
+def remove_app(app: Annotated[str, typer.Argument(help="Its id, client id or name.")], *, json: AsJson = False) -> None:
+    """Remove an app with its deployments and tokens; what waits for it is given up."""
+
+    async def remove(desk: Desk) -> App:
+        found = _items(await ask(desk, "GET", path("apps")), App)
+        chosen = _choose(found, app, "app", also=lambda one: one.client_id)
+        await ask(desk, "DELETE", path("apps", chosen.id))
+        return chosen
+
+    _say_removed(answer(remove), "app", json=json)
+
+
+@users.command("add")
+def add_user(
+    name: Annotated[str, typer.Argument(help="What the audit log calls them.")],
+    *,
+    role: Annotated[Role, typer.Option(help="What they may do.")] = Role.APPROVER,
+    json: AsJson = False,
+) -> None:
+    """Add a user."""
+    added = answer_to("POST", path("users"), body={"name": name, "role": role.value})
+    if json:
+        show_json(added)
+        return
+    user = decoded(added, User)
+    show(f"The user {plain(user.name)} was added as {user.role}; the id is {user.id}.")
+    show("A user needs a token to sign in or to use the API:")
+    show()
+    show(f"  mitregate token add {user.id}")
+
+
+@users.command("list")
+def list_users(*, json: AsJson = False) -> None:
+    """List the users."""
+    body = answer_to("GET", path("users"))
+    if json:
+        show_json(body)
+        return
+    rows = [(user.id, user.name, user.role, moment(user.created_at)) for user in _items(body, User)]
+    show_table(("ID", "NAME", "ROLE", "ADDED"), rows)
+
+
+@users.command("remove")
+def remove_user(user: Annotated[str, typer.Argument(help="Their id or name.")], *, json: AsJson = False) -> None:
+    """Remove a user with all tokens; what they decided stays on record."""
+
+    async def remove(desk: Desk) -> User:
+        chosen = await _user(desk, user)
+        await ask(desk, "DELETE", path("users", chosen.id))
+        return chosen
+
+    _say_removed(answer(remove), "user", json=json)
+
+
+@tokens.command("add")
+def add_token(
+    user: Annotated[str | None, typer.Argument(help="Whose: an id or a name; without it, your own.")] = None,
+    *,
+    label: Annotated[str, typer.Option(help="What it is for.")] = "token",
+    days: Annotated[int | None, typer.Option(help="How long it is good; without it, until it is removed.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Make an API token; it is shown this once."""
+
+    async def add(desk: Desk) -> bytes:
+        user_id = (await _user(desk, user)).id if user is not None else None
+        body = {"label": label, "userId": user_id, "days": days}
+        return await ask(desk, "POST", path("tokens"), body=body)
+
+    added = answer(add)
+    if json:
+        show_json(added)
+        return
+    token = decoded(added, Token)
+    until = f", until {moment(token.expires_at)}" if token.expires_at else ""
+    show(f"The token {plain(token.label)} was made{until}; it is shown only this once:")
+    show()
+    show(f"  export MITREGATE_TOKEN={token.token}")
+
+
+@tokens.command("list")
+def list_tokens(
+    user: Annotated[str | None, typer.Argument(help="Whose: an id or a name; without it, your own.")] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """List tokens; the secrets are not known any more."""
+
+    async def read(desk: Desk) -> bytes:
+        user_id = (await _user(desk, user)).id if user is not None else None
+        return await ask(desk, "GET", path("tokens"), query={"userId": user_id})
+
+    body = answer(read)
+    if json:
+        show_json(body)
+        return
+    rows = [(one.id, one.label, moment(one.created_at), moment(one.expires_at)) for one in _items(body, Token)]
+    show_table(("ID", "LABEL", "MADE", "GOOD UNTIL"), rows)
+
+
+@tokens.command("remove")
+def remove_token(token: Annotated[str, typer.Argument(help="Its id.")], *, json: AsJson = False) -> None:
+    """Revoke a token."""
+    answer_to("DELETE", path("tokens", token))
+    if json:
+        show_json({"id": token, "removed": True})
+    else:
+        show(f"The token {plain(token)} was removed.")
+
+
+async def _user(desk: Desk, name: str) -> User:
+    return _choose(_items(await ask(desk, "GET", path("users")), User), name, "user")
+
+
+def _items(body: bytes, kind: type[T]) -> list[T]:
+    return [decoded(item, kind) for item in decoded(body, Page).items]
+
+
+def _choose(found: Sequence[Named], word: str, what: str, also: Callable[[Named], str] | None = None) -> Named:
+    """Find the one that *word* names, by id first."""
+    for one in found:
+        if word == one.id or (also is not None and word == also(one)):
+            return one
+    for one in found:
+        if word == one.name:
+            return one
+    raise Unknown(f"There is no {what} {word!r}.", advice=f"`mitregate {what} list` shows what there is.")
+
+
+def _say_removed(removed: App | User, what: str, *, json: bool) -> None:
+    if json:
+        show_json({"id": removed.id, "name": removed.name, "removed": True})
+    else:
+        show(f"The {what} {plain(removed.name)} was removed.")
+
+
+def _short(scopes: Sequence[str]) -> str:
+    short = {scope: word for word, scope in SHORT_SCOPES.items()}
+    return " ".join(short.get(scope, scope) for scope in scopes)

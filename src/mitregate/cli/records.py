@@ -1,0 +1,188 @@
+"""What the native API answers, as far as people are shown it; `--json` passes on all that was answered."""
+
+from datetime import datetime
+
+from msgspec import Raw, Struct
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """A list, or the part of one; `next` says where it goes on."""
+
+    items: tuple[Raw, ...]
+    next: str | None = None
+
+
+class About(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a server says of itself; `time` is its clock."""
+
+    version: str
+    base_url: str
+    database: str
+    time: datetime
+
+
+class NewApp(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An app just added, with its secrets."""
+
+    id: str
+    name: str
+    client_id: str
+    client_secret: str
+    cloud_id: str
+    signing_secret: str | None = None
+    scopes: tuple[str, ...]
+    callback_url: str | None = None
+
+
+class App(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An app."""
+
+    id: str
+    name: str
+    client_id: str
+    scopes: tuple[str, ...]
+    callback_url: str | None = None
+    created_at: datetime
+
+
+class User(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A person."""
+
+    id: str
+    name: str
+    role: str
+    created_at: datetime | None = None
+
+
+class Token(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A token; `token` is the secret itself, given only once."""
+
+    id: str
+    label: str = ""
+    kind: str = ""
+    token: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """Why a gate stands as it does."""
+
+    code: str
+    message: str
+    remedy: str = ""
+
+
+class Gate(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A gate."""
+
+    id: str
+    app_id: str
+    pipeline_id: str
+    environment_id: str
+    deployment_sequence_number: int
+    project: str
+    version: str
+    environment: str
+    stage: str
+    gating_status: str
+    since: datetime
+    reasons: tuple[Reason, ...] = ()
+    opens_at: datetime | None = None
+    good_until: datetime | None = None
+    change_key: str | None = None
+    change_link: str | None = None
+    revision: int
+    link: str = ""
+
+    @property
+    def deployment(self) -> str:
+        """What is to be deployed where, in one line."""
+        return f"{self.project} {self.version} → {self.environment}"
+
+    @property
+    def why(self) -> str:
+        """All its reasons, a line each."""
+        return "\n".join(reason.message for reason in self.reasons)
+
+    @property
+    def remedy(self) -> str:
+        """What would open it, a line for each reason."""
+        return "\n".join(reason.remedy for reason in self.reasons if reason.remedy)
+
+
+class Approval(Struct, frozen=True, kw_only=True):
+    """What a person decided on a change."""
+
+    actor: str
+    decision: str
+    at: datetime
+    comment: str = ""
+
+
+class Comment(Struct, frozen=True, kw_only=True):
+    """A remark on a change."""
+
+    author: str
+    body: str
+    at: datetime
+
+
+class Change(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A change request; what follows `link` is told only of a single one."""
+
+    key: str
+    title: str
+    description: str = ""
+    type: str
+    status: str
+    planned_start: datetime | None = None
+    planned_end: datetime | None = None
+    requested_by: str
+    created_at: datetime
+    updated_at: datetime
+    link: str = ""
+    gates: tuple[Gate, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    transitions: tuple[str, ...] = ()
+
+
+class Attempt(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A try of a delivery; `status` is the HTTP status, if there was a reply."""
+
+    number: int
+    started_at: datetime
+    duration_ms: int
+    result: str
+    status: int | None = None
+    detail: str = ""
+
+
+class Delivery(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A delivery; `status` is the gating status it tells; `tries` are told only of a single one."""
+
+    id: str
+    provider: str
+    lane: str
+    gate_id: str
+    state: str
+    status: str
+    attempts: int
+    due_at: datetime
+    created_at: datetime
+    finished_at: datetime | None = None
+    note: str = ""
+    tries: tuple[Attempt, ...] = ()
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """An entry of the audit log."""
+
+    number: int
+    at: datetime
+    actor: str
+    origin: str = ""
+    action: str
+    subject: str
+    detail: dict[str, str] = {}
