@@ -29,7 +29,7 @@ __all__ = ["LARGEST_BODY", "Network", "Outbound", "parse_networks"]
 T = TypeVar("T")
 
 LARGEST_BODY = 64 * 1024
-"""How much of a reply's body is read, in bytes."""
+"""How much of a reply's body is read, in bytes, unless said otherwise."""
 
 CONNECTIONS_PER_HOST = 20
 
@@ -70,6 +70,7 @@ class Outbound:
         timeout: float = 10.0,
         connect_timeout: float = 5.0,
         tls: ssl.SSLContext | None = None,
+        largest_body: int = LARGEST_BODY,
     ) -> None:
         """Get ready; connections are made when they are needed.
 
@@ -79,11 +80,13 @@ class Outbound:
             timeout: how long a whole exchange may take, in seconds.
             connect_timeout: how long connecting to one address may take, in seconds.
             tls: how to prove https servers; None for the system's certificate authorities.
+            largest_body: how much of a reply's body is read, in bytes.
         """
         self._allow = tuple(allow)
         self._guard = guard
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=connect_timeout)
         self._tls = tls
+        self._largest_body = largest_body
         self._session: aiohttp.ClientSession | None = None
 
     async def converse(self, conversation: Conversation[T]) -> T:
@@ -129,7 +132,7 @@ class Outbound:
                 for name, value in response.headers.items():
                     lower = name.lower()
                     headers[lower] = f"{headers[lower]}, {value}" if lower in headers else value
-                return Reply(status=response.status, headers=headers, body=await _read(response))
+                return Reply(status=response.status, headers=headers, body=await _read(response, self._largest_body))
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a name that DNS cannot spell
             raise Unreachable(f"{url.host_port_subcomponent} gave no reply: {self._explain(error)}.") from error
 
@@ -182,13 +185,13 @@ def _parse(text: str) -> URL:
     return url
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, largest: int) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > LARGEST_BODY:
+        if len(body) > largest:
             break  # the connection is not used again: aiohttp closes one whose body was not read to its end
-    return bytes(body[:LARGEST_BODY])
+    return bytes(body[:largest])
 
 
 def _reason(error: Exception) -> str:

@@ -50,7 +50,7 @@ def read_key(secret_key: str, key_file: str, database: str) -> str:
     """
     if secret_key:
         return secret_key
-    path = Path(key_file) if key_file else _beside(database)
+    path = key_path(key_file, database)
     if path is None:
         message = "With PostgreSQL, the key that seals secrets must be set, the same for every process."
         raise Misconfigured(message, advice=KEY_ADVICE + " A new one: openssl rand -base64 32 | tr +/ -_")
@@ -61,6 +61,11 @@ def read_key(secret_key: str, key_file: str, database: str) -> str:
     except OSError as error:
         message = f"The key file {path} cannot be made: {error.strerror}."
         raise Misconfigured(message, advice=KEY_ADVICE) from None
+
+
+def key_path(key_file: str, database: str) -> Path | None:
+    """Say which file the key is in, be it there or not: the one that is set, else one beside an SQLite database."""
+    return Path(key_file) if key_file else _beside(database)
 
 
 def _beside(database: str) -> Path | None:
