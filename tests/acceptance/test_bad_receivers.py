@@ -1,0 +1,125 @@
+"""Receivers that fail, hang, redirect or talk nonsense: nothing is lost, and nobody else waits for them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.acceptance.callers import deployment, until
+from tests.acceptance.house import House
+from tests.acceptance.receipts import receipts, told, words
+from tests.fakes.sink import (
+    Behaviour,
+    answers,
+    breaks_off,
+    hangs,
+    hangs_up,
+    is_busy,
+    redirects,
+    running_sink,
+    sends_garbage,
+)
+
+BAD: dict[str, Behaviour] = {
+    "fails": answers(500),
+    "refuses": answers(404),
+    "hangs": hangs,
+    "hangs-up": hangs_up,
+    "talks-nonsense": sends_garbage,
+    "breaks-off": breaks_off,
+    "redirects": redirects("http://127.0.0.1:9/elsewhere"),
+    "is-busy": is_busy("1"),
+}
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("behaviour", BAD.values(), ids=BAD.keys())
+def test_a_bad_receiver_loses_nothing(sqlite_house: House, behaviour: Behaviour) -> None:
+    """While one receiver misbehaves another one is told at once; once well again it is told everything, in order."""
+    server = sqlite_house.serve()
+    person = sqlite_house.first_user(server)
+    with running_sink(default=behaviour) as bad, running_sink() as good:
+        bad_app, good_app = sqlite_house.app(person, "bad", bad.url), sqlite_house.app(person, "good", good.url)
+        wanted = [deployment(number) for number in range(1, 16)]
+        bad_app.submit(*wanted)
+        keys = [bad_app.gating(one)["details"][0]["issueKey"] for one in wanted]
+        bad.wait(10)
+
+        began = datetime.now(UTC)
+        good_app.submit(deployment())
+        assert told(good, good_app.made["signingSecret"], deployment(), "awaiting").at - began < SECOND
+
+        for key in keys:
+            person.approve(key)
+        secret = bad_app.made["signingSecret"]
+        # An awaiting that was not taken holds back the allowed behind it.
+        assert {receipt.status for receipt in receipts(bad, secret)} <= {"awaiting", "allowed"}
+        bad.default = answers()
+        for one in wanted:
+            told(bad, secret, one, "allowed", within=15)
+            assert words(bad, secret, one) == ["awaiting", "allowed"]
+        until(lambda: not person.get("/deliveries", state="open")["items"], within=10)
+        assert not person.get("/deliveries", state="dead")["items"]
+
+
+def test_many_hanging_deliveries_block_nobody(sqlite_house: House) -> None:
+    """Three receivers that hang, with a hundred deliveries each, do not delay what another one is to be told."""
+    server = sqlite_house.serve(MITREGATE_OUTBOUND_TIMEOUT="5")
+    person = sqlite_house.first_user(server)
+    with running_sink(default=hangs) as bad, running_sink() as good:
+        good_app = sqlite_house.app(person, "good", good.url)
+        for name in ("one", "two", "three"):
+            app = sqlite_house.app(person, name, bad.url)
+            app.submit(*[deployment(number) for number in range(1, 101)])
+        bad.wait(30)
+        for number in range(1, 6):
+            began = datetime.now(UTC)
+            good_app.submit(deployment(number))
+            receipt = told(good, good_app.made["signingSecret"], deployment(number), "awaiting", within=20)
+            assert receipt.at - began < SECOND
+
+
+def test_internal_addresses_are_refused(sqlite_house: House) -> None:
+    """Without an allow-list a callback to an internal address is not sent; the delivery says why and what to do."""
+    server = sqlite_house.serve(MITREGATE_OUTBOUND_ALLOW="")
+    person = sqlite_house.first_user(server)
+    with running_sink() as sink:
+        app = sqlite_house.app(person, "inside", sink.url)
+        app.submit(deployment())
+        until(lambda: person.get("/deliveries")["items"][0].get("note"))
+        listed = sqlite_house.run("delivery", "list", "--json")
+        assert listed.returncode == 0, listed.stderr
+        (delivery,) = json.loads(listed.stdout)["items"]
+        assert delivery["state"] == "open"
+        assert "127.0.0.1" in delivery["note"]
+        assert "MITREGATE_OUTBOUND_ALLOW" in delivery["note"]
+        assert sink.connections == 0
+
+        # The operator follows the advice.
+        assert server.stop() == 0
+        sqlite_house.again(server)
+        told(sink, app.made["signingSecret"], deployment(), "awaiting", within=10)
+
+
+def test_a_dead_delivery_can_be_retried(house: House) -> None:
+    """A receiver that is gone for good ends the ladder; the dead delivery is listed, and sent again by hand."""
+    server = house.serve()
+    person = house.first_user(server)
+    with running_sink() as sink:
+        app = house.app(person, "gone", sink.url)
+        sink.tell(answers(410))
+        app.submit(deployment())
+        (dead,) = until(lambda: person.get("/deliveries", state="dead")["items"])
+        assert "410" in dead["note"]
+        listed = house.run("delivery", "list", "--state", "dead", "--json")
+        assert [found["id"] for found in json.loads(listed.stdout)["items"]] == [dead["id"]]
+
+        retried = house.run("delivery", "retry", dead["id"])
+        assert retried.returncode == 0, retried.stderr
+        sink.wait(2)
+        first, second = receipts(sink, app.made["signingSecret"])
+        assert (first.id, first.status) == (second.id, second.status)
+        until(lambda: person.get("/deliveries", state="done")["items"])
+        actions = [entry["action"] for entry in person.pages("/audit", subject=dead["id"])]
+        assert sorted(actions) == ["delivery.dead", "delivery.retried"]
