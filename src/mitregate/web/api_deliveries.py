@@ -33,15 +33,16 @@ TAG = ["Deliveries"]
     responses=refusals(400, 401, 403),
 )
 async def list_deliveries(
+    *,
     office: Desk,
     principal: Asker,
-    state: Annotated[JobState | None, QueryParameter(description="Only in this state.")] = None,
+    job_state: Annotated[JobState | None, QueryParameter(name="state", description="Only in this state.")] = None,
     gate_id: Annotated[str | None, QueryParameter(name="gateId", description="Only of this gate.")] = None,
     cursor: Cursor = None,
     limit: Limit = PAGE,
 ) -> DeliveryPage:
     """List deliveries."""
-    query = JobQuery(state=state, gate_id=gate_id, before=cursor, limit=limit + 1)
+    query = JobQuery(state=job_state, gate_id=gate_id, before=cursor, limit=limit + 1)
     jobs, is_more = cut(await office.read(ask.deliveries, query, principal), limit)
     items = tuple(delivery_out(job) for job in jobs)
     return DeliveryPage(items=items, next=given(items[-1].id if is_more else None))
@@ -86,6 +87,7 @@ async def retry_delivery(office: Desk, principal: Asker, delivery_id: Id) -> Del
     responses=refusals(400, 401, 403),
 )
 async def list_audit(
+    *,
     office: Desk,
     principal: Asker,
     subject: Annotated[str | None, QueryParameter(description="Only about this: a key or an id.")] = None,

@@ -7,7 +7,6 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from mitregate.core.gates import GatingStatus, Stage
-from mitregate.core.people import Principal, Scope
 from mitregate.core.queries import GateQuery
 from mitregate.flows import ask
 from mitregate.web.counter import PAGE, SECURED, Asked, Asker, Cursor, Desk, Id, Limit, cut, refusals
@@ -30,6 +29,7 @@ LONGEST = 60
     responses=refusals(400, 401, 403),
 )
 async def list_gates(
+    *,
     office: Desk,
     principal: Asker,
     status: Annotated[GatingStatus | None, QueryParameter(description="Only with this gating status.")] = None,
@@ -46,7 +46,6 @@ async def list_gates(
     limit: Limit = PAGE,
 ) -> GatePage:
     """List gates."""
-    _require_read(principal)
     query = GateQuery(
         app_id=app_id,
         status=status,
@@ -73,7 +72,6 @@ async def list_gates(
 )
 async def show_gate(office: Desk, principal: Asker, gate_id: Id) -> GateOut:
     """Show a gate."""
-    _require_read(principal)
     return gate_out(await settled(office, principal, gate_id), office.ports.base_url)
 
 
@@ -91,6 +89,7 @@ async def show_gate(office: Desk, principal: Asker, gate_id: Id) -> GateOut:
     responses=refusals(400, 401, 403, 404),
 )
 async def wait_for_gate(
+    *,
     request: Asked,
     office: Desk,
     principal: Asker,
@@ -99,12 +98,9 @@ async def wait_for_gate(
     revision: Annotated[int | None, QueryParameter(description="The revision that is known already.")] = None,
 ) -> GateOut:
     """Hold the caller until the gate is decided."""
-    _require_read(principal)
     departure = asyncio.create_task(_departure(request))
     try:
-        gate = await hold(
-            office, principal, gate_id, revision=revision, seconds=timeout, departure=departure
-        )
+        gate = await hold(office, principal, gate_id, revision=revision, seconds=timeout, departure=departure)
     finally:
         departure.cancel()
     return gate_out(gate, office.ports.base_url)
@@ -115,11 +111,6 @@ async def _departure(request: Asked) -> None:
     message = await request.receive()
     while message["type"] != "http.disconnect":
         message = await request.receive()
-
-
-def _require_read(principal: Principal) -> None:
-    if principal.app_id is not None:
-        principal.require_scope(Scope.READ)
 
 
 ROUTES = (list_gates, show_gate, wait_for_gate)

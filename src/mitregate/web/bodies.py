@@ -44,9 +44,9 @@ class NewToken(Body, frozen=True, kw_only=True):
 
     label: Annotated[str, Meta(description="What it is for.")]
     user_id: Annotated[str | None, Meta(description="Whose it is; one's own by default.")] = None
-    days: Annotated[int, Meta(ge=1, le=3650, description="How many days it is good for; for ever by default.")] | None = (
-        None
-    )
+    days: (
+        Annotated[int, Meta(ge=1, le=3650, description="How many days it is good for; for ever by default.")] | None
+    ) = None
 
 
 class Decision(Body, frozen=True, kw_only=True):

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
+from litestar.connection import Request
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter, SkipValidation
-from litestar.connection import Request
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mitregate.core.errors import Malformed

@@ -34,7 +34,7 @@ TAGS = [
     Tag(name="Server", description="The server itself."),
 ]
 
-TOKEN = (
+HOW_TO_PROVE = (
     "For people, an API token (`POST /api/v1/tokens`, or the page after the first set-up); for apps, an access token "
     "from `POST /oauth/token`."
 )
@@ -64,7 +64,7 @@ def make_document(routes: list[ControllerRouterHandler], version: str, base_url:
             servers=[Server(url=base_url)],
             tags=TAGS,
             components=Components(
-                security_schemes={BEARER: SecurityScheme(type="http", scheme="bearer", description=TOKEN)}
+                security_schemes={BEARER: SecurityScheme(type="http", scheme="bearer", description=HOW_TO_PROVE)}
             ),
         ),
         logging_config=None,

@@ -25,7 +25,7 @@ async def settled(office: Office, principal: Principal, gate_id: str) -> Gate:
     """
     gate = await office.read(ask.gate, gate_id, principal)
     if ask.is_overdue(gate, office.ports.now()):
-        return await office.transact(BY_ITSELF, settle.wake, gate_id) or gate
+        return await office.transact(BY_ITSELF, settle.wake, gate)
     return gate
 
 

@@ -1,6 +1,5 @@
 """The native door: the API of version 1 under `/api/v1`, its documentation, and the pages."""
 
-from collections.abc import MutableMapping
 from typing import Any
 
 from litestar import Litestar, Router
@@ -8,6 +7,7 @@ from litestar.connection import Request
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
 from litestar.static_files import create_static_files_router
+from litestar.types import Message, Scope
 
 from mitregate.core.people import Principal
 from mitregate.web import api_server, pages, pages_session, reference
@@ -77,7 +77,7 @@ async def _visit(request: Request[Any, Any, State]) -> Visitor:
     return await visitor_of(request.app.state.office, request)
 
 
-async def _add_headers(message: MutableMapping[str, Any], scope: MutableMapping[str, Any]) -> None:
+async def _add_headers(message: Message, scope: Scope) -> None:
     if message["type"] != "http.response.start":
         return
     headers = MutableScopeHeaders.from_message(message)

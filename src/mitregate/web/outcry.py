@@ -15,6 +15,7 @@ import structlog
 from litestar import Response
 from litestar.connection import Request
 from litestar.exceptions import HTTPException
+from litestar.params import ParameterKwarg
 
 from mitregate.core.errors import Malformed, MitregateError, TooLarge, Unknown, Unproven
 from mitregate.web.counter import PROBLEM_JSON, Problem
@@ -51,14 +52,14 @@ def on_error(request: AnyRequest, error: MitregateError) -> Response[Any]:
 
 
 def on_framework_error(request: AnyRequest, error: HTTPException) -> Response[Any]:
-    """Answer with an error that the framework found: no such path, a wrong method, a body or parameter not understood."""
+    """Answer with an error that the framework found: no such path, a wrong method, a body not understood."""
     status = error.status_code
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return on_surprise(request, error)
     if status == HTTPStatus.NOT_FOUND:
         return on_error(request, Unknown("There is nothing at this address.", advice="Check the address."))
     if status == HTTPStatus.BAD_REQUEST:
-        return on_error(request, Malformed(_explain(error)))
+        return on_error(request, Malformed(_explain(request, error)))
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return on_error(request, TooLarge())
     phrase = HTTPStatus(status).phrase
@@ -89,7 +90,9 @@ COMPLAINTS: dict[int | type[Exception], Complaint] = {
 """Who answers for which error."""
 
 
-def _encode(*, name: str, title: str, status: int, advice: str, trace: str | msgspec.UnsetType = msgspec.UNSET) -> bytes:
+def _encode(
+    *, name: str, title: str, status: int, advice: str, trace: str | msgspec.UnsetType = msgspec.UNSET
+) -> bytes:
     said = Problem(type=PREFIX + name, title=title, status=status, detail=title, advice=advice, trace=trace)
     return msgspec.json.encode(said)
 
@@ -99,19 +102,26 @@ def _json(status: int, headers: dict[str, str], body: bytes) -> Response[Any]:
     return Response(body, status_code=status, headers=extra, media_type=PROBLEM_JSON)
 
 
-def _explain(error: HTTPException) -> str:
+def _explain(request: AnyRequest, error: HTTPException) -> str:
     """Say which fields were not understood."""
     found = error.extra if isinstance(error.extra, list) else []
-    told = [_about_field(each) for each in found if isinstance(each, dict)]
+    told = [_about_field(request, each) for each in found if isinstance(each, dict)]
     return " ".join(told) or f"The request was not understood: {error.detail}."
 
 
-def _about_field(found: dict[str, Any]) -> str:
+def _about_field(request: AnyRequest, found: dict[str, Any]) -> str:
     text = str(found.get("message", ""))
     if match := UNKNOWN_FIELD.search(text):
         return f"There is no field {match['field']!r} here."
     if match := MISSING_FIELD.search(text):
         return f"The field {match['field']!r} is missing."
-    key = str(found.get("key", ""))
+    key = _on_the_wire(request, str(found.get("key", "")))
     what = "The body" if key in {"", "data"} else f"The field {key!r}"
     return f"{what} was not understood: {text[:1].lower()}{text[1:]}."
+
+
+def _on_the_wire(request: AnyRequest, key: str) -> str:
+    """Name a parameter as the caller knows it."""
+    parameter = request.route_handler.parsed_fn_signature.parameters.get(key)
+    named = parameter.kwarg_definition if parameter is not None else None
+    return (named.name or key) if isinstance(named, ParameterKwarg) else key

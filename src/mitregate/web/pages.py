@@ -57,7 +57,7 @@ async def show_board(office: Desk, visitor: Guest, said: Said = "", before: From
     now = office.ports.now()
     if late := overdue(board, now):
         for gate in late:
-            await office.transact(BY_ITSELF, settle.wake, gate.id)
+            await office.transact(BY_ITSELF, settle.wake, gate)
         board = await office.read(read_board, visitor.principal, before)
     return render(
         "board.html",

@@ -44,12 +44,6 @@ class SetUp(Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
-class Nothing(Struct, frozen=True, kw_only=True):
-    """A form with nothing but its token."""
-
-    form_token: str
-
-
 @get("/login")
 async def show_login(
     request: Asked,
@@ -62,9 +56,7 @@ async def show_login(
 
 
 @post("/login", status_code=HTTPStatus.SEE_OTHER)
-async def login(
-    request: Asked, office: Desk, guesses: Guesses, data: URLEncodedBody[SignIn]
-) -> Redirect | Template:
+async def login(request: Asked, office: Desk, guesses: Guesses, data: URLEncodedBody[SignIn]) -> Redirect | Template:
     """Sign in with an API token."""
     try:
         with guesses.of(origin_of(request.scope)):
@@ -79,7 +71,7 @@ async def login(
 
 
 @post("/logout", status_code=HTTPStatus.SEE_OTHER)
-async def logout(request: Asked, office: Desk, data: URLEncodedBody[Nothing]) -> Redirect:
+async def logout(request: Asked, office: Desk) -> Redirect:
     """Sign out; the session's token is good for nothing afterwards."""
     secret = session(request.scope)
     if secret:
@@ -125,11 +117,11 @@ async def _again(request: Asked, office: Office, data: SetUp, error: MitregateEr
     )
 
 
-def _visited(request: Asked, office: Office, name: str, status: int = HTTPStatus.OK, **context: object) -> Template:
+def _visited(request: Asked, office: Office, template: str, status: int = HTTPStatus.OK, **context: object) -> Template:
     """Render a page for somebody who has not signed in, with the cookie that its form is bound to."""
     secret = visit_secret(request.scope)
     fresh = office.ports.new_secret() if secret is None else None
-    page = render(name, status, visitor=None, form_token=token_for(secret or fresh or ""), **context)
+    page = render(template, status, visitor=None, form_token=token_for(secret or fresh or ""), **context)
     if fresh is not None:
         page.cookies.append(visit_cookie(office, fresh))
     return page

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from litestar import MediaType, get
-from litestar.response import Response, Template
+from litestar import get
+from litestar.response import Template
 from msgspec import Struct
 
 from mitregate.web import api_server

@@ -48,9 +48,9 @@ class Message(Struct, frozen=True, kw_only=True):
         return HTTPStatus(self.status).phrase
 
 
-def render(name: str, status: int = HTTPStatus.OK, **context: object) -> Template:
+def render(template: str, status: int = HTTPStatus.OK, **context: object) -> Template:
     """Render a page."""
-    return Template(name, context=context, status_code=status, media_type=MediaType.HTML)
+    return Template(template, context=context, status_code=status, media_type=MediaType.HTML)
 
 
 def render_message(message: Message, headers: dict[str, str]) -> Response[Any]:
@@ -65,14 +65,14 @@ def to_sign_in(request: Request[Any, Any, Any]) -> Response[Any]:
     query = request.scope["query_string"].decode("latin-1")
     asked = request.scope["path"] + (f"?{query}" if query else "")
     back = asked if request.method == "GET" else "/"
-    return Redirect(f"/login?next={quote(local(back), safe='/')}", status_code=HTTPStatus.SEE_OTHER)
+    return Redirect(f"/login?next={quote(local(back), safe='/')}", status_code=303)
 
 
 def go(path: str, said: str = "") -> Redirect:
     """Send the browser on after a form, to say there what was done: a key of `SAID`."""
     path = local(path)
     joint = "&" if "?" in path else "?"
-    return Redirect(f"{path}{joint}said={said}" if said else path, status_code=HTTPStatus.SEE_OTHER)
+    return Redirect(f"{path}{joint}said={said}" if said else path, status_code=303)
 
 
 def local(path: str) -> str:

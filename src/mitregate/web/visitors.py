@@ -93,7 +93,9 @@ async def refuse_forgery(connection: ASGIConnection[Any, Any, Any, Any], _handle
     request: Request[Any, Any, Any] = Request(connection.scope, connection.receive, connection.send)
     sent = (await request.form()).get(FORM_TOKEN)
     secret = visit_secret(connection.scope)
-    if secret is None or not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), token_for(secret).encode()):
+    expected = token_for(secret) if secret is not None else ""
+    is_ours = isinstance(sent, str) and hmac.compare_digest(sent.encode(), expected.encode())
+    if not expected or not is_ours:
         message = "This form is not from a page that was shown to you, or you have signed in or out since."
         raise Forbidden(message, advice="Load the page again, then send the form once more.")
 
