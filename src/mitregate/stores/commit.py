@@ -60,7 +60,10 @@ class Session(Protocol):
         """Whether the transaction can still be committed."""
 
     def is_contention(self, error: Exception, *, is_alone: bool) -> bool:
-        """Whether *error* says that another transaction was in the way, and nothing was kept of this one."""
+        """Whether *error* came of another transaction, and nothing was kept of this one."""
+
+    def is_undone(self) -> bool:
+        """Whether it is certain, after a commit that failed, that nothing was kept."""
 
     def has_news(self) -> bool:
         """Whether other processes have committed anything since the last look."""
@@ -249,7 +252,7 @@ def _together(session: Session, batch: list[Waiting]) -> tuple[Answers, Touched]
     try:
         session.commit(touched)
     except session.errors as error:
-        if session.is_contention(error, is_alone=False):
+        if session.is_undone():
             raise _Spoilt from error
         raise
     return answers, touched

@@ -154,6 +154,10 @@ class PostgresReader(Line):
     def rollback(self) -> None:
         """There is nothing to roll back."""
 
+    def is_undone(self) -> bool:
+        """Reading does nothing that could be undone."""
+        return True
+
     def is_contention(self, error: Exception, *, is_alone: bool) -> bool:  # noqa: ARG002
         """Whether a read that failed with *error* is worth repeating: it was the connection's fault."""
         return isinstance(error, psycopg.OperationalError) and not self.is_sound()
@@ -212,6 +216,10 @@ class PostgresWriter(Line):
         if isinstance(error, errors.LockNotAvailable):
             return not is_alone
         return isinstance(error, OVERTAKEN) or not (self._is_committing or self.is_sound())
+
+    def is_undone(self) -> bool:
+        """Whether the server itself refused the commit; if the connection was lost instead, nobody knows."""
+        return self.is_sound()
 
 
 def hint(token: str, touched: Touched) -> str:

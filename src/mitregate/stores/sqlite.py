@@ -153,6 +153,10 @@ class SqliteSession:
         """Whether *error* is a row that somebody else has put there."""
         return getattr(error, "sqlite_errorname", "") in CONTENTION
 
+    def is_undone(self) -> bool:
+        """Whether a failed commit left the transaction open; otherwise the disk is in trouble, and nobody knows."""
+        return self.is_sound()
+
     def has_news(self) -> bool:
         """Whether another connection, which is another process', has committed since the last look."""
         earlier, self._seen = self._seen, self._data_version()

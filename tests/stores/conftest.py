@@ -1,0 +1,70 @@
+"""Both databases, migrated, for every test that asks for `store` or `database`."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from mitregate.ports import Store
+from mitregate.stores import open_store
+from mitregate.stores.schema import migrate
+from tests.postgres import fresh_database
+from tests.stores import made
+
+ENGINES = ("sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database to copy."""
+    with fresh_database(postgres_url) as url:
+        migrate(url)
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def sqlite_store_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of one's own."""
+    path = tmp_path / "mitregate.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_store_url(postgres_url: str, postgres_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of one's own."""
+    with fresh_database(postgres_url, template=postgres_template) as url:
+        yield url
+
+
+@pytest.fixture(params=ENGINES)
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of a migrated database, once on each engine."""
+    url: str = request.getfixturevalue(f"{request.param}_store_url")
+    return url
+
+
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[Store]:
+    """A store with one app in it, called app."""
+    opened = open_store(database)
+    await opened.transact(lambda uow: uow.apps.add(made.app()))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other(database: str, store: Store) -> AsyncIterator[Store]:
+    """A second store over the same database, as another process has it."""
+    opened = open_store(database)
+    yield opened
+    await opened.close()

@@ -1,0 +1,84 @@
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from mitregate.core.approvals import Approval, Decision
+from mitregate.core.calendar import Window
+from mitregate.core.changes import ChangeType, Comment, Status
+from mitregate.core.errors import Stale
+from mitregate.core.queries import AuditQuery, ChangeQuery
+from mitregate.ports import Store
+from tests.stores.made import AGO, LATER, NOW, change, entry
+
+
+async def test_a_change_comes_back_as_it_was(store: Store) -> None:
+    """A change gets a number when it is kept, and is read with it and with everything else, offsets included."""
+    start = datetime(2026, 3, 1, 22, tzinfo=timezone(timedelta(hours=1)))
+    approval = Approval(actor="ann", decision=Decision.APPROVE, at=NOW, digest="d", comment="ok")
+    given = change(type=ChangeType.EMERGENCY, window=Window(start=start), approvals=(approval,), description="x\n'y'")
+    kept = await store.transact(lambda uow: uow.changes.add(given))
+    assert (kept.number > 0, kept.title) == (True, given.title)
+    found = await store.read(lambda uow: uow.changes.get(kept.number))
+    assert found == kept
+    assert found.window.start is not None
+    assert found.window.start.utcoffset() == timedelta(hours=1)
+    assert await store.read(lambda uow: uow.changes.get(kept.number + 1)) is None
+
+
+async def test_numbers_are_never_given_twice(store: Store) -> None:
+    """Every change has a number of its own, higher than the ones before."""
+    numbers = [(await store.transact(lambda uow: uow.changes.add(change()))).number for _ in range(3)]
+    numbers += await store.transact(lambda uow: [uow.changes.add(change()).number for _ in range(3)])
+    assert numbers == sorted(set(numbers))
+
+
+async def test_keeping_makes_a_new_revision(store: Store) -> None:
+    """A kept change is read with a revision one higher; whoever keeps the old one again is told so."""
+    kept = await store.transact(lambda uow: uow.changes.add(change()))
+    moved = change(number=kept.number, status=Status.IMPLEMENTING, updated_at=LATER)
+    await store.transact(lambda uow: uow.changes.keep(moved))
+    expected = change(number=kept.number, status=Status.IMPLEMENTING, updated_at=LATER, revision=2)
+    assert await store.read(lambda uow: uow.changes.get(kept.number)) == expected
+    with pytest.raises(Stale):
+        await store.transact(lambda uow: uow.changes.keep(moved))
+
+
+async def test_pages_of_changes(store: Store) -> None:
+    """Changes are listed newest first, of one status or all, after the one named."""
+    statuses = [Status.PLANNING, Status.CLOSED, Status.PLANNING, Status.PLANNING]
+    kept = await store.transact(lambda uow: [uow.changes.add(change(status=status)).number for status in statuses])
+    first, second, third, fourth = kept
+    pages = {
+        (None, None, 9): [fourth, third, second, first],
+        (Status.PLANNING, None, 2): [fourth, third],
+        (Status.PLANNING, third, 9): [first],
+        (None, third, 1): [second],
+        (Status.FAILED, None, 9): [],
+    }
+    for (status, before, limit), numbers in pages.items():
+        query = ChangeQuery(status=status, before=before, limit=limit)
+        found = await store.read(lambda uow, query=query: uow.changes.page(query))  # type: ignore[misc]
+        assert [each.number for each in found] == numbers
+
+
+async def test_remarks_are_read_in_order(store: Store) -> None:
+    """The remarks on a change are given in the order in which they were made, and to no other change."""
+    number, other = await store.transact(lambda uow: [uow.changes.add(change()).number for _ in range(2)])
+    remarks = [Comment(author="ann", body="later\n🚢", at=NOW), Comment(author="bob", body="earlier", at=AGO)]
+    await store.transact(lambda uow: [uow.changes.add_comment(number, each) for each in remarks])
+    assert await store.read(lambda uow: uow.changes.comments(number)) == remarks
+    assert await store.read(lambda uow: uow.changes.comments(other)) == []
+
+
+async def test_the_audit_log_is_read_backwards(store: Store) -> None:
+    """Audit entries are given newest first with rising numbers, of one subject or all, after the one named."""
+    kept = [entry("a", detail={}), entry("b", detail={"weiß": "ja"}), entry("a", at=AGO)]
+    await store.transact(lambda uow: [uow.audit.record(each) for each in kept])
+    found = await store.read(lambda uow: uow.audit.page(AuditQuery()))
+    assert [each for _, each in found] == kept[::-1]
+    numbers = [number for number, _ in found]
+    assert numbers == sorted(set(numbers), reverse=True)
+    assert await store.read(lambda uow: uow.audit.page(AuditQuery(subject="a"))) == [found[0], found[2]]
+    assert await store.read(lambda uow: uow.audit.page(AuditQuery(subject="a", before=numbers[0]))) == [found[2]]
+    assert await store.read(lambda uow: uow.audit.page(AuditQuery(limit=1))) == [found[0]]
+    assert await store.read(lambda uow: uow.audit.page(AuditQuery(subject="none"))) == []
