@@ -98,7 +98,7 @@ class Gate(Struct, frozen=True, kw_only=True, rename="camel"):
     @property
     def deployment(self) -> str:
         """What is to be deployed where, in one line."""
-        return f"{self.project} {self.version} → {self.environment}"
+        return " ".join(f"{self.project} {self.version} → {self.environment}".split())
 
     @property
     def why(self) -> str:
