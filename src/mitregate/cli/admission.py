@@ -9,7 +9,7 @@ from mitregate import settings
 from mitregate.cli.desk import Desk, address_of, answer, answer_to, ask, decoded, path
 from mitregate.cli.options import AsJson
 from mitregate.cli.records import App, NewApp, Page, Token, User
-from mitregate.cli.terminal import moment, plain, show, show_card, show_json, show_table
+from mitregate.cli.terminal import moment, plain, program, show, show_card, show_json, show_table
 from mitregate.core.errors import Unknown
 from mitregate.core.people import Role, Scope
 
@@ -51,7 +51,7 @@ def add_app(
 
 
 def _introduce(app: NewApp) -> None:
-    show(f"The app {plain(app.name)} was added.")
+    show(f"The app {plain(app.name)!r} was added.")
     show()
     show_card(
         [
@@ -69,7 +69,7 @@ def _introduce(app: NewApp) -> None:
     show(f"  export MITREGATE_URL={address_of(settings.load())}")
     show(f"  export MITREGATE_CLIENT_ID={app.client_id}")
     show(f"  export MITREGATE_CLIENT_SECRET={app.client_secret}")
-    show("  mitregate submit --pipeline shop --environment production --environment-type production --sequence 1")
+    show(f"  {program()} submit --pipeline shop --environment production --environment-type production --sequence 1")
 
 
 @apps.command("list")
@@ -110,10 +110,10 @@ def add_user(
         show_json(added)
         return
     user = decoded(added, User)
-    show(f"The user {plain(user.name)} was added as {user.role}; the id is {user.id}.")
+    show(f"The user {plain(user.name)!r} was added as {user.role}; the id is {user.id}.")
     show("A user needs a token to sign in or to use the API:")
     show()
-    show(f"  mitregate token add {user.id}")
+    show(f"  {program()} token add {user.id}")
 
 
 @users.command("list")
@@ -160,7 +160,7 @@ def add_token(
         return
     token = decoded(added, Token)
     until = f", until {moment(token.expires_at)}" if token.expires_at else ""
-    show(f"The token {plain(token.label)} was made{until}; it is shown only this once:")
+    show(f"The token {plain(token.label)!r} was made{until}; it is shown only this once:")
     show()
     show(f"  export MITREGATE_TOKEN={token.token}")
 
@@ -192,7 +192,7 @@ def remove_token(token: Annotated[str, typer.Argument(help="Its id.")], *, json:
     if json:
         show_json({"id": token, "removed": True})
     else:
-        show(f"The token {plain(token)} was removed.")
+        show(f"The token {plain(token)!r} was removed.")
 
 
 async def _user(desk: Desk, name: str) -> User:
@@ -218,7 +218,7 @@ def _say_removed(removed: App | User, what: str, *, json: bool) -> None:
     if json:
         show_json({"id": removed.id, "name": removed.name, "removed": True})
     else:
-        show(f"The {what} {plain(removed.name)} was removed.")
+        show(f"The {what} {plain(removed.name)!r} was removed.")
 
 
 def _short(scopes: Sequence[str]) -> str:

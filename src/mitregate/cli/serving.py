@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
@@ -14,7 +12,7 @@ from msgspec.structs import replace
 
 from mitregate import __version__, settings
 from mitregate.cli.options import AsJson
-from mitregate.cli.terminal import say, show, show_json
+from mitregate.cli.terminal import program, say, show, show_json
 from mitregate.core.errors import Misconfigured
 from mitregate.stores.location import is_postgres
 
@@ -160,11 +158,3 @@ def _introduce_as_json(house: "House") -> None:
 def _write_line(record: dict[str, object]) -> None:
     sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
     sys.stdout.flush()
-
-
-def program() -> str:
-    """Say how this program is called from a shell here."""
-    if shutil.which("mitregate"):
-        return "mitregate"
-    called = Path(sys.argv[0])
-    return os.path.relpath(called) if called.name == "mitregate" else f"{sys.executable} -m mitregate"

@@ -4,9 +4,11 @@ Names and texts come from outside, so whatever a terminal would obey instead of 
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
@@ -15,6 +17,7 @@ from mitregate.core.gates import spell
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 STYLES: Mapping[str, str] = {
     "awaiting": "yellow",
@@ -70,7 +73,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(cell), style=STYLES.get(cell, "")) for cell in row))
-    console(sys.stdout).print(table)
+    _print(table)
 
 
 def show_card(fields: Iterable[tuple[str, str]]) -> None:
@@ -84,7 +87,18 @@ def show_card(fields: Iterable[tuple[str, str]]) -> None:
     for name, value in fields:
         if value:
             table.add_row(name, Text(plain(value), style=STYLES.get(value, "")))
-    console(sys.stdout).print(table)
+    _print(table)
+
+
+def _print(table: "Table") -> None:
+    """Write a table, where it is no terminal that shows it without the blanks that fill its lines."""
+    target = console(sys.stdout)
+    if target.is_terminal:
+        target.print(table)
+        return
+    with target.capture() as captured:
+        target.print(table)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def console(stream: TextIO) -> "Console":
@@ -93,3 +107,11 @@ def console(stream: TextIO) -> "Console":
 
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def program() -> str:
+    """Say how this program is called from a shell here."""
+    if shutil.which("mitregate"):
+        return "mitregate"
+    called = Path(sys.argv[0])
+    return os.path.relpath(called) if called.name == "mitregate" else f"{sys.executable} -m mitregate"
