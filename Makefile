@@ -11,7 +11,7 @@ CODE := src tests benchmarks
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: help setup run demo setup-dev browser test check quality format format-check lint types laws docs bench bench-smoke lock news clean
+.PHONY: help setup run demo setup-dev browser test check quality format format-check lint types laws docs docs-check bench bench-smoke lock news clean
 
 ## help: list the targets
 help:
@@ -41,7 +41,7 @@ check: quality
 	@$(MAKE) --no-print-directory test
 
 ## quality: check without the tests: format, lint, types, import law, documentation, benchmarks in brief
-quality: format-check lint types laws docs bench-smoke
+quality: format-check lint types laws docs-check bench-smoke
 
 ## browser: see to it that there is a Chromium for the browser tests
 browser:
@@ -67,8 +67,13 @@ types: $(INSTALLED_DEV)
 laws: $(INSTALLED_DEV)
 	$(BIN)/lint-imports --no-logo
 
-## docs: build the documentation into site/
+## docs: fill in what follows from the code, and build the documentation into site/
 docs: $(INSTALLED_DEV)
+	@$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-check: $(INSTALLED_DEV)
+	$(BIN)/python docs/generate.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 ## bench: measure, on SQLite and on PostgreSQL

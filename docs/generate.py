@@ -1,0 +1,306 @@
+"""Fill in the parts of the documentation that follow from the code.
+
+In a page, `<!-- generated: NAME -->` and `<!-- end -->` enclose such a part. `python docs/generate.py` writes all of them
+anew; with `--check` it writes nothing, names the pages that are stale, and ends with 1 if there are any.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import typer
+from msgspec.inspect import StructType, type_info
+from typer.main import get_command
+
+from mitregate import __version__
+from mitregate.changes.embedded import ENDINGS
+from mitregate.cli import exits
+from mitregate.cli.program import program
+from mitregate.core import errors, gates, jobs, people
+from mitregate.core.calendar import Position
+from mitregate.core.changes import AUTOMATIC, CLASS_OF, TRANSITIONS, StatusClass
+from mitregate.core.errors import MitregateError
+from mitregate.flows import admit
+from mitregate.providers.webhook import Webhook
+from mitregate.settings import PREFIX, Settings
+from mitregate.web import api_server, deployments, problems, reference, throttle
+from mitregate.web.document import make_document
+from mitregate.web.routes import make_api
+from mitregate.wire import jira_deployments, jira_values
+
+DOCS = Path(__file__).parent
+MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Row = Sequence[str]
+
+
+def table(head: Row, rows: Iterable[Row]) -> str:
+    """Write a table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def code(*words: str) -> str:
+    """Write words as code, divided by commas; nothing for none."""
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def spell(span: timedelta) -> str:
+    """Write a length of time in the largest unit that is whole."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if span.total_seconds() >= size and span.total_seconds() % size == 0:
+            return f"{span.total_seconds() / size:g} {unit}"
+    return f"{span.total_seconds():g} s"
+
+
+# --- settings ---
+
+
+def settings() -> str:
+    """List the settings."""
+    struct = type_info(Settings)
+    assert isinstance(struct, StructType)
+    return "\n".join(_setting(field.name, field.type, field.default) for field in struct.fields)
+
+
+def _setting(name: str, kind: Any, default: object) -> str:
+    schema: dict[str, Any] = kind.extra_json_schema
+    shown = code(str(default)) if default != "" else "none"
+    example = "\n".join(f"{PREFIX}{name.upper()}={example}" for example in schema["examples"])
+    words = f"In the file `{name}`. Default: {shown}."
+    return f"### `{PREFIX}{name.upper()}`\n\n{schema['description']}\n\n{words} Example:\n\n```text\n{example}\n```\n"
+
+
+# --- what is decided ---
+
+WORDS = {
+    StatusClass.WAIT: "wait",
+    StatusClass.PROCEED: "proceed",
+    StatusClass.STOP: "stop",
+    Position.NOT_YET: "before the window",
+    Position.OPEN: "in the window, or no window",
+    Position.OVER: "after the window",
+}
+
+
+def verdicts() -> str:
+    """Draw the table from class and position to status and reason."""
+    head = ["class", *(WORDS[position] for position in Position)]
+    return table(head, ([f"*{WORDS[kind]}*", *(_cell(kind, position) for position in Position)] for kind in StatusClass))
+
+
+def _cell(kind: StatusClass, position: Position) -> str:
+    status, reason = gates.BASE[kind, position]
+    word = f"**{status.value}**" if status is gates.GatingStatus.ALLOWED else status.value
+    reasons = [reason.value]
+    if kind is StatusClass.STOP:
+        reasons.insert(0, gates.ReasonCode.CHANGE_DECLINED.value)
+    return f"{word} · {' / '.join(f'`{one}`' for one in reasons)}"
+
+
+def statuses() -> str:
+    """List the statuses of a change with their classes."""
+    return table(["status", "class"], ([status.value, f"*{kind.value}*"] for status, kind in CLASS_OF.items()))
+
+
+def transitions() -> str:
+    """List the transitions of a change."""
+    rows = (
+        [source.value if index == 0 else "", name.value, target.value]
+        for source, steps in TRANSITIONS.items()
+        for index, (name, target) in enumerate(steps.items())
+    )
+    final = [status.value for status, steps in TRANSITIONS.items() if not steps]
+    return table(["from", "transition", "to"], rows) + f"\nThere is no way out of *{'*, *'.join(final)}*.\n"
+
+
+def automatic() -> str:
+    """List what an approved change does by itself."""
+    rows = ([status.value, step.value, TRANSITIONS[status][step].value] for status, step in AUTOMATIC.items())
+    return table(["from", "transition", "to"], rows)
+
+
+def endings() -> str:
+    """List how a deployment ends its change."""
+    rows = ([code(state.value), ", else ".join(step.value for step in steps)] for state, steps in ENDINGS.items())
+    return table(["the deployment is", "the change takes"], rows)
+
+
+# --- errors, deliveries, rights ---
+
+
+def classes(root: type[MitregateError] = MitregateError) -> Iterator[type[MitregateError]]:
+    """List an error and all below it."""
+    yield root
+    for kind in root.__subclasses__():
+        yield from classes(kind)
+
+
+def error_classes() -> str:
+    """List all classes of errors."""
+    head = ["class", "message", "HTTP", "exit", "advice"]
+    return table(head, (_error(kind) for kind in classes()))
+
+
+def _error(kind: type[MitregateError]) -> Row:
+    message = (inspect.getdoc(kind) or "").partition("\n")[0]
+    error = kind()
+    ended = str(exits.exit_code(error))
+    return [code(kind.__name__), message, str(problems.status_of(error)), ended, error.advice()]
+
+
+def exit_codes() -> str:
+    """List the exit codes."""
+    rows = [
+        [str(exits.OK), "done; for `wait`: allowed"],
+        [str(exits.NO), "for `wait`: it must not go on; else an error that nobody foresaw"],
+        [str(exits.EXITS[errors.Refused]), "the request is wrong"],
+        [str(exits.EXITS[errors.Misconfigured]), "the configuration is wrong"],
+        [str(exits.EXITS[errors.Unsettled]), "try again later; for `wait`: the time is over and it still waits"],
+        [str(exits.INTERRUPTED), "ended by Ctrl-C"],
+        [str(exits.NOBODY_LISTENS), "the output was closed"],
+    ]
+    return table(["exit code", "means"], rows)
+
+
+def ladder() -> str:
+    """Draw the retry ladder."""
+    steps, total = [], timedelta()
+    for number, pause in enumerate(Webhook.ladder, start=2):
+        total += pause
+        steps.append([str(number), spell(pause), _about(total)])
+    lease = spell(jobs.LEASE)
+    head = ["try", "pause before it", "since the first, about"]
+    return table(head, [["1", "none", "none"], *steps]) + (
+        f"\nA worker that dies while it sends holds the delivery for {lease}; then another one takes it over.\n"
+    )
+
+
+def _about(span: timedelta) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if span.total_seconds() >= size:
+            return f"{span.total_seconds() / size:.1f}".removesuffix(".0") + f" {unit}"
+    return spell(span)
+
+
+def roles() -> str:
+    """List what each role may do."""
+    rows = ([code(role.value), code(*(p.value for p in people.Permission if p in people.MAY[role]))] for role in people.Role)
+    return table(["role", "permissions"], rows)
+
+
+def tokens() -> str:
+    """List the kinds of tokens."""
+    said = {
+        people.TokenKind.ACCESS: ("an app, on the Deployments API and for its gates", spell(admit.ACCESS_LIFE)),
+        people.TokenKind.API: ("a person's programs and the command line", "until it is revoked, or for the days given"),
+        people.TokenKind.SESSION: ("a person on the pages, as a cookie", spell(admit.SESSION_LIFE)),
+        people.TokenKind.SETUP: ("making the first user, once", "until the first user is made or the server starts again"),
+    }
+    rows = ([kind.value, code(admit.PREFIX[kind]), *said[kind]] for kind in people.TokenKind)
+    rule = f"{throttle.LIMIT} wrong tokens from one address within {spell(throttle.SPAN)}"
+    return table(["kind", "begins with", "for", "good for"], rows) + (
+        f"\nAfter {rule}, the doors for people refuse that address for as long (429).\n"
+    )
+
+
+def limits() -> str:
+    """List the limits of the Deployments API."""
+    rows = [
+        ["a request", f"{deployments.BODY_LIMIT // 2**20} MiB, {jira_deployments.DEPLOYMENTS_LIMIT} deployments"],
+        ["properties", f"{jira_deployments.PROPERTIES_LIMIT}; names and values of {jira_values.TEXT_LIMIT} characters; "
+         "names without `:` that do not begin with `_`"],
+        ["ids, names, description, label", f"{jira_values.TEXT_LIMIT} characters"],
+        ["URLs", f"{jira_values.URL_LIMIT} characters"],
+        ["numbers", "64 bits, signed"],
+        ["`issueKeys`", str(jira_values.ISSUE_KEYS_LIMIT)],
+        ["`associations`", f"{jira_values.ASSOCIATIONS_LIMIT}, with {jira_values.VALUES_LIMIT} values together"],
+        ["`commands`", str(jira_values.COMMANDS_LIMIT)],
+    ]
+    return table(["of", "at most"], rows)
+
+
+# --- routes and commands ---
+
+
+def routes() -> str:
+    """List the routes of the native API."""
+    document = make_document([make_api(), *api_server.PROBES, reference.show_document], __version__, "")
+    parts = []
+    for tag in document["tags"]:
+        rows = [
+            [code(f"{method.upper()} {path}"), found["description"], "" if found.get("security") else "open"]
+            for path, item in document["paths"].items()
+            for method, found in item.items()
+            if tag["name"] in found["tags"]
+        ]
+        parts.append(f"### {tag['name']}\n\n{tag['description']}\n\n" + table(["route", "does", "token"], rows))
+    return "\n".join(parts)
+
+
+def commands() -> str:
+    """List the commands with their options."""
+    return "\n".join(_described(get_command(program), "mitregate"))
+
+
+def _described(command: Any, name: str) -> Iterator[str]:
+    with typer.Context(command, info_name=name) as context:
+        inner = getattr(command, "commands", {})
+        usage = " ".join([name, *command.collect_usage_pieces(context)])
+        words = inspect.cleandoc(command.help or "")
+        rows = [record for record in (p.get_help_record(context) for p in command.get_params(context)) if record]
+        shown = [[code(_tidy(names)), _tidy(said)] for names, said in rows if names != "--help"]
+    if not inner or name == "mitregate":
+        listed = "\n" + table(["argument or option", "means"], shown) if shown else ""
+        yield f"### `{name}`\n\n{words}\n\n```text\n{usage}\n```\n{listed}"
+    for below, one in inner.items():
+        yield from _described(one, f"{name} {below}")
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r" +", " ", text.replace(" range>", ">").replace("<list[str]>", "<str>"))
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "automatic": automatic,
+    "commands": commands,
+    "endings": endings,
+    "errors": error_classes,
+    "exits": exit_codes,
+    "ladder": ladder,
+    "limits": limits,
+    "roles": roles,
+    "routes": routes,
+    "settings": settings,
+    "statuses": statuses,
+    "tokens": tokens,
+    "transitions": transitions,
+    "verdicts": verdicts,
+}
+
+
+def filled(text: str) -> str:
+    """Give the text of a page with its generated parts as they should be."""
+    return MARKED.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}", text)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages, or check them."""
+    stale = []
+    for page in sorted(DOCS.rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if (new := filled(text)) != text:
+            stale.append(page.relative_to(DOCS).as_posix())
+            if "--check" not in arguments:
+                page.write_text(new, encoding="utf-8")
+    for name in stale:
+        print(name)
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
