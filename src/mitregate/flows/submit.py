@@ -16,15 +16,18 @@ from mitregate.flows.settle import announce, inputs_of, settle
 def submit(act: Act, deployments: Sequence[Deployment]) -> None:
     """Take in *deployments*, all of one app, in their order.
 
-    An update that is not newer than what is stored is ignored. One that asks for gating opens a gate with a change,
-    which are there when this returns; one that reports progress ends the gate's wait and is told to its change.
+    An update that is not newer than what is stored is ignored, but for its wish to be gated. One that asks for gating
+    opens a gate with a change, which are there when this returns; one that reports progress ends the gate's wait and is
+    told to its change.
     """
     for deployment in deployments:
         stored = act.uow.deployments.get(deployment.key)
-        if is_newer(deployment, stored):
-            act.uow.deployments.keep(deployment, act.now)
-            gate = act.uow.gates.of(deployment.key) if stored is not None else None
-            _follow(act, gate, deployment)
+        if stored is not None and not is_newer(deployment, stored):
+            _catch_up(act, stored, deployment)
+            continue
+        act.uow.deployments.keep(deployment, act.now)
+        gate = act.uow.gates.of(deployment.key) if stored is not None else None
+        _follow(act, gate, deployment)
 
 
 def _follow(act: Act, gate: Gate | None, deployment: Deployment) -> None:
@@ -38,6 +41,14 @@ def _follow(act: Act, gate: Gate | None, deployment: Deployment) -> None:
         _open(act, deployment, wanted)
     elif gate is not None:
         _progress(act, gate, deployment)
+
+
+def _catch_up(act: Act, stored: Deployment, overtaken: Deployment) -> None:
+    """Open the gate that an update asked for which was overtaken on its way: order must not decide what is gated."""
+    wanted = control(overtaken) if stored.state is State.PENDING else None
+    gate = act.uow.gates.of(stored.key) if wanted is not None else None
+    if wanted is not None and (gate is None or gate.stage is Stage.WITHDRAWN):
+        _open(act, stored, wanted)
 
 
 def _open(act: Act, deployment: Deployment, wanted: Control) -> None:
