@@ -47,15 +47,16 @@ def _delete_all(act: Act, keys: Iterable[DeploymentKey]) -> None:
         if deployment is None:
             continue
         gate = act.uow.gates.of(key)
-        if gate is not None and gate.stage in {Stage.HELD, Stage.STARTED}:
+        if gate is not None and gate.stage is not Stage.WITHDRAWN:
             _withdraw(act, gate, deployment)
         act.uow.deployments.remove(key)
 
 
 def _withdraw(act: Act, gate: Gate, deployment: Deployment) -> None:
+    """Withdraw *gate*, a finished one too: its verdict must not speak for what is submitted under this key later."""
     act.uow.gates.keep(replace(gate, stage=Stage.WITHDRAWN))
     act.uow.jobs.withdraw(gate.id, act.now, "The deployment was deleted.")
-    if gate.change_key is not None:
+    if gate.change_key is not None and gate.stage is not Stage.FINISHED:
         act.ports.changes.comment(act.uow, gate.change_key, "The deployment was deleted by its app.", act.now)
         act.ports.changes.finish(act.uow, gate.change_key, replace(deployment, state=State.CANCELLED), act.now)
     act.record(Action.GATE_WITHDRAWN, gate.id)
