@@ -11,7 +11,7 @@ from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Unknown
 from mitregate.core.gates import Gate, Stage
 from mitregate.core.jobs import Attempt, Job
-from mitregate.core.people import Permission, Principal
+from mitregate.core.people import Permission, Principal, Scope
 from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
 from mitregate.ports import UnitOfWork
 
@@ -68,7 +68,7 @@ def gate(uow: UnitOfWork, gate_id: str, principal: Principal) -> Gate:
     """Read one gate; an app sees its own only.
 
     Raises:
-        Forbidden: *principal* is a person who may not view.
+        Forbidden: *principal* is a person who may not view, or an app that may not read.
         Unknown: there is no such gate to be seen.
     """
     found = uow.gates.get(gate_id)
@@ -142,3 +142,5 @@ def delivery(uow: UnitOfWork, job_id: str, principal: Principal) -> DeliveryView
 def _require_view(principal: Principal) -> None:
     if principal.app_id is None:
         principal.require(Permission.VIEW)
+    else:
+        principal.require_scope(Scope.READ)

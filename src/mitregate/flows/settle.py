@@ -50,7 +50,7 @@ def wake(act: Act, gate: Gate) -> Gate:
     """Settle *gate* now, whoever asks for it, after reading it again under lock; give it as it is then."""
     current = act.uow.gates.of(gate.key)
     if current is None or current.id != gate.id:
-        return gate
+        return act.uow.gates.get(gate.id) or gate
     deployment = act.uow.deployments.get(gate.key)
     return settle(act, current, deployment) if deployment is not None else current
 
