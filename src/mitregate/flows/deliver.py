@@ -10,7 +10,7 @@ from mitregate.core.announcements import Announcement, Receiver
 from mitregate.core.audit import Action
 from mitregate.core.errors import IllegalTransition, Misconfigured, Unknown
 from mitregate.core.gates import Gate, GatingStatus, Stage
-from mitregate.core.jobs import LEASE, Attempt, Job, JobState, Outcome, Result, next_due
+from mitregate.core.jobs import DENSE, LEASE, Attempt, Job, JobState, Outcome, Result, next_due
 from mitregate.core.people import Permission
 from mitregate.flows.act import Act
 from mitregate.ports import Claim, UnitOfWork
@@ -70,7 +70,7 @@ def finish(act: Act, claimed: Claim, outcome: Outcome, started_at: datetime, dur
     due = None
     if outcome.result is not Result.DONE:
         provider = act.ports.providers.get(job.provider)
-        due = next_due(provider.ladder if provider is not None else (), job.rung, outcome, act.now)
+        due = next_due(provider.ladder if provider is not None else DENSE, job.rung, outcome, act.now)
     if outcome.result is Result.DONE:
         tried = replace(tried, state=JobState.DONE, finished_at=act.now)
     elif due is not None:
