@@ -7,8 +7,8 @@ from mitregate.core.calendar import Window
 from mitregate.core.changes import ChangeType, Comment, Status
 from mitregate.core.errors import Stale
 from mitregate.core.queries import AuditQuery, ChangeQuery
-from mitregate.ports import Store
-from tests.stores.made import AGO, LATER, NOW, change, entry
+from mitregate.ports import Store, UnitOfWork
+from tests.stores.made import AGO, LATER, NOW, change, entry, keep
 
 
 async def test_a_change_comes_back_as_it_was(store: Store) -> None:
@@ -65,7 +65,12 @@ async def test_remarks_are_read_in_order(store: Store) -> None:
     """The remarks on a change are given in the order in which they were made, and to no other change."""
     number, other = await store.transact(lambda uow: [uow.changes.add(change()).number for _ in range(2)])
     remarks = [Comment(author="ann", body="later\n🚢", at=NOW), Comment(author="bob", body="earlier", at=AGO)]
-    await store.transact(lambda uow: [uow.changes.add_comment(number, each) for each in remarks])
+
+    def remark(uow: UnitOfWork) -> None:
+        for each in remarks:
+            uow.changes.add_comment(number, each)
+
+    await store.transact(remark)
     assert await store.read(lambda uow: uow.changes.comments(number)) == remarks
     assert await store.read(lambda uow: uow.changes.comments(other)) == []
 
@@ -73,7 +78,7 @@ async def test_remarks_are_read_in_order(store: Store) -> None:
 async def test_the_audit_log_is_read_backwards(store: Store) -> None:
     """Audit entries are given newest first with rising numbers, of one subject or all, after the one named."""
     kept = [entry("a", detail={}), entry("b", detail={"weiß": "ja"}), entry("a", at=AGO)]
-    await store.transact(lambda uow: [uow.audit.record(each) for each in kept])
+    await store.transact(keep(*kept))
     found = await store.read(lambda uow: uow.audit.page(AuditQuery()))
     assert [each for _, each in found] == kept[::-1]
     numbers = [number for number, _ in found]

@@ -25,8 +25,8 @@ class DriverError(Exception):
 class Memory:
     """A unit of work that keeps a list, and the session it lives in; `fail` maps a step to what it raises next."""
 
-    errors = DriverError
-    interval = None
+    errors: type[Exception] = DriverError
+    interval: float | None = None
 
     def __init__(self) -> None:
         self.kept: list[str] = []
@@ -245,8 +245,8 @@ async def test_nothing_makes_callers_wait_for_ever(group: GroupCommit, memory: M
     memory.fail[step] = DriverError()
     assert [type(end) for end in await asyncio.gather(group.run(writes("a")), return_exceptions=True)] == [StoreError]
     memory.fail[step] = RuntimeError("a bug")
-    (end,) = await asyncio.gather(group.run(writes("b")), return_exceptions=True)
-    assert isinstance(end, StoreError | RuntimeError)
+    ends: Any = await asyncio.gather(group.run(writes("b")), return_exceptions=True)
+    assert isinstance(ends[0], StoreError | RuntimeError)
     assert await group.run(writes("c")) == "c"
 
 

@@ -2,7 +2,7 @@ from msgspec.structs import replace
 
 from mitregate.core.deployments import State
 from mitregate.ports import Store, UnitOfWork
-from tests.stores.made import NOW, app, deployment, key
+from tests.stores.made import NOW, app, deployment, keep, key
 
 
 async def test_a_deployment_comes_back_as_it_was(store: Store) -> None:
@@ -90,7 +90,7 @@ async def test_keys_differ_in_every_part(store: Store) -> None:
     """Deployments that differ in one part of the key are different ones, and an app's are listed in order."""
     others = [key(2), key(pipeline_id="PIPE"), key(environment_id="prod "), key(-1), key()]
     kept = [replace(deployment(), key=each) for each in others]
-    await store.transact(lambda uow: [uow.deployments.keep(each, NOW) for each in kept])
+    await store.transact(keep(*kept))
     assert await store.read(lambda uow: [uow.deployments.get(each) for each in others]) == kept
     found = await store.read(lambda uow: uow.deployments.of_app("app"))
     assert found == [key(pipeline_id="PIPE"), key(-1), key(1), key(2), key(environment_id="prod ")]

@@ -7,7 +7,7 @@ from mitregate.core.errors import Stale
 from mitregate.core.gates import PENDING, Gate, GatingStatus, Stage
 from mitregate.core.queries import GateQuery
 from mitregate.ports import Store, UnitOfWork
-from tests.stores.made import AGO, LATER, NOW, gate, key
+from tests.stores.made import AGO, LATER, NOW, gate, keep, key
 
 ALLOWED = replace(PENDING, status=GatingStatus.ALLOWED, good_until=LATER, wake_at=LATER)
 
@@ -21,7 +21,7 @@ def waking(name: str, number: int, seconds: int, **others: object) -> Gate:
 async def test_a_gate_comes_back_as_it_was(store: Store) -> None:
     """A gate is read as it was kept, by its id, by its deployment, and by its change."""
     kept = gate(verdict=ALLOWED)
-    await store.transact(lambda uow: uow.gates.add(kept))
+    await store.transact(keep(kept))
     assert await store.read(lambda uow: uow.gates.get("gate")) == kept
     assert await store.read(lambda uow: uow.gates.of(key())) == kept
     assert await store.read(lambda uow: uow.gates.of_change("CHG-1")) == [kept]
@@ -34,10 +34,10 @@ async def test_a_gate_comes_back_as_it_was(store: Store) -> None:
 
 async def test_the_newest_gate_is_the_current_one(store: Store) -> None:
     """A new gate takes the place of the earlier one of its deployment, which stays readable."""
-    await store.transact(lambda uow: uow.gates.add(gate("first")))
-    await store.transact(lambda uow: (uow.gates.of(key()), uow.gates.add(gate("second"))))
-    await store.transact(lambda uow: (uow.gates.of(key(2)), uow.gates.add(gate("third", 2))))
-    await store.transact(lambda uow: uow.gates.add(gate("fourth", 2)))
+    await store.transact(keep(gate("first")))
+    await store.transact(keep(gate("second")))
+    await store.transact(keep(gate("third", 2)))
+    await store.transact(keep(gate("fourth", 2)))
     current = await store.read(lambda uow: (uow.gates.of(key()), uow.gates.of(key(2))))
     assert current == (gate("second"), gate("fourth", 2))
     assert await store.read(lambda uow: uow.gates.get("first")) == gate("first")
@@ -57,7 +57,7 @@ async def test_one_flow_may_add_two_gates(store: Store) -> None:
 
 async def test_keeping_makes_a_new_revision(store: Store) -> None:
     """A kept gate is read with a revision one higher, and the columns it is found by follow."""
-    await store.transact(lambda uow: uow.gates.add(gate(change_key=None)))
+    await store.transact(keep(gate(change_key=None)))
     await store.transact(lambda uow: uow.gates.keep(gate(change_key="CHG-9", verdict=ALLOWED, stage=Stage.STARTED)))
     kept = gate(change_key="CHG-9", verdict=ALLOWED, stage=Stage.STARTED, revision=2)
     assert await store.read(lambda uow: uow.gates.of(key())) == kept
@@ -68,7 +68,7 @@ async def test_keeping_makes_a_new_revision(store: Store) -> None:
 
 async def test_an_old_revision_is_stale(store: Store) -> None:
     """Whoever keeps a revision that is gone is told so, and the newer one stays."""
-    await store.transact(lambda uow: uow.gates.add(gate()))
+    await store.transact(keep(gate()))
     await store.transact(lambda uow: uow.gates.keep(gate(version="2")))
     with pytest.raises(Stale):
         await store.transact(lambda uow: uow.gates.keep(gate(version="3")))
@@ -79,7 +79,7 @@ async def test_an_old_revision_is_stale(store: Store) -> None:
 
 async def test_gates_of_a_change_come_oldest_first(store: Store) -> None:
     """The gates that hold a change are given in the order in which they were added."""
-    await store.transact(lambda uow: [uow.gates.add(gate(name, number)) for number, name in enumerate("cab")])
+    await store.transact(keep(*(gate(name, number) for number, name in enumerate("cab"))))
     assert await store.read(lambda uow: [found.id for found in uow.gates.of_change("CHG-1")]) == ["c", "a", "b"]
 
 
@@ -93,7 +93,7 @@ async def test_gates_wake_when_it_is_time(store: Store) -> None:
         gate("no", 5),
     ]
     kept += [waking("started", 6, -99, stage=Stage.STARTED)]
-    await store.transact(lambda uow: [uow.gates.add(each) for each in kept])
+    await store.transact(keep(*kept))
     assert await store.transact(lambda uow: [each.id for each in uow.gates.due(NOW, 9)]) == ["latest", "late", "now"]
     assert await store.transact(lambda uow: [each.id for each in uow.gates.due(NOW, 1)]) == ["latest"]
     assert await store.transact(lambda uow: uow.gates.due(AGO - timedelta(hours=1), 9)) == []
@@ -102,7 +102,7 @@ async def test_gates_wake_when_it_is_time(store: Store) -> None:
 
 async def test_nothing_wakes_in_an_empty_house(store: Store) -> None:
     """Without gates that wake there is no next wake time."""
-    await store.transact(lambda uow: [uow.gates.add(gate()), uow.gates.add(waking("w", 2, 0, stage=Stage.FINISHED))])
+    await store.transact(keep(gate(), waking("w", 2, 0, stage=Stage.FINISHED)))
     assert await store.read(lambda uow: uow.gates.next_wake()) is None
 
 
@@ -133,13 +133,13 @@ async def test_pages_show_what_is_asked_for(store: Store, query: GateQuery, name
         gate("c", key=key(3, pipeline_id="p", environment_id="e")),
         gate("d", key=key(4, app_id="other"), verdict=ALLOWED),
     ]
-    await store.transact(lambda uow: [uow.gates.add(each) for each in kept])
+    await store.transact(keep(*kept))
     assert await store.read(lambda uow: "".join(found.id for found in uow.gates.page(query))) == names
 
 
 async def test_pages_stay_put_while_gates_come_and_change(store: Store) -> None:
     """Paging through gates by cursor shows each of them once, though new ones are added and old ones kept anew."""
-    await store.transact(lambda uow: [uow.gates.add(gate(f"g{number}", number)) for number in range(20)])
+    await store.transact(keep(*(gate(f"g{number}", number) for number in range(20))))
     seen: list[str] = []
     before: str | None = None
     for turn in range(4):
@@ -147,6 +147,6 @@ async def test_pages_stay_put_while_gates_come_and_change(store: Store) -> None:
         page = await store.read(lambda uow, query=query: uow.gates.page(query))  # type: ignore[misc]
         seen += [found.id for found in page]
         before = seen[-1]
-        await store.transact(lambda uow, turn=turn: uow.gates.add(gate(f"new{turn}", 100 + turn)))  # type: ignore[misc]
+        await store.transact(keep(gate(f"new{turn}", 100 + turn)))
         await store.transact(lambda uow, turn=turn: uow.gates.keep(gate(f"g{turn}", turn, version="2")))  # type: ignore[misc]
     assert seen == [f"g{number}" for number in reversed(range(20))]

@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 from mitregate.core.jobs import Attempt, Job, JobState, Outcome, Result
 from mitregate.core.queries import JobQuery
 from mitregate.ports import Claim, Store
-from tests.stores.made import AGO, LATER, NOW, job
+from tests.stores.made import AGO, LATER, NOW, job, keep
 
 MINUTE = timedelta(minutes=1)
 MOMENT = timedelta(milliseconds=30)
@@ -23,7 +24,7 @@ TRIED = Attempt(
 async def add(store: Store, *jobs: Job) -> None:
     """Keep jobs, each in a transaction of its own."""
     for each in jobs:
-        await store.transact(lambda uow, each=each: uow.jobs.add(each))  # type: ignore[misc]
+        await store.transact(keep(each))
 
 
 async def claim(
@@ -196,7 +197,7 @@ async def test_pages_of_jobs(store: Store) -> None:
 
 async def test_two_workers_never_hold_one_job(store: Store, other: Store) -> None:
     """Workers in two processes that claim at the same time share the jobs out: each is held once."""
-    await store.transact(lambda uow: [uow.jobs.add(job(f"{number}", gate_id=f"{number}")) for number in range(60)])
+    await store.transact(keep(*(job(f"{number}", gate_id=f"{number}") for number in range(60))))
 
     async def work(where: Store, lease: str) -> list[str]:
         taken = []
@@ -205,7 +206,7 @@ async def test_two_workers_never_hold_one_job(store: Store, other: Store) -> Non
         return taken
 
     shares = await asyncio.gather(*(work(where, f"{turn}") for turn, where in enumerate((store, other) * 3)))
-    assert sorted(sum(shares, [])) == sorted(str(number) for number in range(60))
+    assert sorted(itertools.chain.from_iterable(shares)) == sorted(str(number) for number in range(60))
 
 
 async def settle(store: Store, held: Claim, attempt: Attempt | None = None, **now: object) -> bool:

@@ -7,26 +7,26 @@ from mitregate.core.errors import Stale
 from mitregate.core.jobs import JobState
 from mitregate.core.people import Scope, TokenKind
 from mitregate.ports import Store, UnitOfWork
-from tests.stores.made import AGO, LATER, NOW, app, deployment, gate, job, key, token, user
+from tests.stores.made import AGO, LATER, NOW, app, deployment, gate, job, keep, key, token, user
 
 
 async def test_an_app_comes_back_as_it_was(store: Store) -> None:
     """An app is read as it was kept, by its id and by its client id."""
     kept = app("full", scopes=frozenset({Scope.READ}), callback_url="https://a.example", signing_secret="sealed")
-    await store.transact(lambda uow: uow.apps.add(kept))
+    await store.transact(keep(kept))
     assert await store.read(lambda uow: (uow.apps.get("full"), uow.apps.by_client("client of full"))) == (kept, kept)
     assert await store.read(lambda uow: (uow.apps.get("none"), uow.apps.by_client("none"))) == (None, None)
 
 
 async def test_apps_are_listed_by_name(store: Store) -> None:
     """All apps are listed, sorted by name."""
-    await store.transact(lambda uow: [uow.apps.add(app(name)) for name in ("zeta", "Beta", "été")])
+    await store.transact(keep(*map(app, ("zeta", "Beta", "été"))))
     assert await store.read(lambda uow: [found.name for found in uow.apps.all()]) == ["Beta", "app", "zeta", "été"]
 
 
 async def test_names_are_taken_once(store: Store) -> None:
     """A second app or user of the same name is refused, and the first one stays."""
-    await store.transact(lambda uow: uow.people.add_user(user()))
+    await store.transact(keep(user()))
     with pytest.raises(Stale):
         await store.transact(lambda uow: uow.apps.add(app(id="other")))
     with pytest.raises(Stale):
@@ -36,18 +36,10 @@ async def test_names_are_taken_once(store: Store) -> None:
 
 async def test_removing_an_app_leaves_history(store: Store) -> None:
     """With an app go its tokens, its deployments and the waiting of its jobs; its gates and finished jobs stay."""
-
-    def stock(uow: UnitOfWork) -> None:
-        uow.people.add_token(token("a", app_id="app"))
-        uow.deployments.keep(deployment(properties={"a": "b"}), NOW)
-        uow.gates.add(gate())
-        uow.jobs.add(job("open"))
-        uow.jobs.add(job("done", state=JobState.DONE, finished_at=NOW))
-        uow.apps.add(app("other"))
-        uow.gates.add(gate("theirs", key=key(app_id="other")))
-        uow.jobs.add(job("theirs", gate_id="theirs"))
-
-    await store.transact(stock)
+    own = (token("a", app_id="app"), deployment(properties={"a": "b"}), gate(), job("open"))
+    done = job("done", state=JobState.DONE, finished_at=NOW)
+    theirs = (app("other"), gate("theirs", key=key(app_id="other")), job("theirs", gate_id="theirs"))
+    await store.transact(keep(*own, done, *theirs))
     await store.transact(lambda uow: uow.apps.remove("app"))
 
     def look(uow: UnitOfWork) -> object:
@@ -69,7 +61,7 @@ async def test_tokens_are_found_by_hash(store: Store) -> None:
     """A token is read by its hash as it was kept, expired or not, and a user's tokens are listed newest first."""
     old = token("old", user_id="ann", created_at=AGO, expires_at=AGO, label="CI", kind=TokenKind.SESSION)
     new = token("new", user_id="ann")
-    await store.transact(lambda uow: [uow.people.add_user(user()), *map(uow.people.add_token, (old, new))])
+    await store.transact(keep(user(), old, new))
     assert await store.read(lambda uow: uow.people.token("#old")) == old
     assert await store.read(lambda uow: uow.people.token("#none")) is None
     assert await store.read(lambda uow: uow.people.tokens("ann")) == [new, old]
@@ -79,7 +71,7 @@ async def test_tokens_are_forgotten(store: Store) -> None:
     """A token is forgotten once by name, and by its expiry only after it."""
     kept = [token("past", expires_at=NOW - timedelta(microseconds=1)), token("now", expires_at=NOW)]
     kept += [token("later", expires_at=LATER), token("never")]
-    await store.transact(lambda uow: [uow.people.add_token(each) for each in kept])
+    await store.transact(keep(*kept))
     assert await store.transact(lambda uow: uow.people.purge_tokens(NOW)) == 1
     assert await store.read(lambda uow: [uow.people.token(each.hash) is None for each in kept]) == [True] + [False] * 3
     assert await store.transact(lambda uow: [uow.people.remove_token("never") for _ in range(2)]) == [True, False]
@@ -87,7 +79,7 @@ async def test_tokens_are_forgotten(store: Store) -> None:
 
 async def test_a_user_goes_with_tokens(store: Store) -> None:
     """A user is read as kept, and with the user go the tokens."""
-    await store.transact(lambda uow: [uow.people.add_user(user()), uow.people.add_token(token("t", user_id="ann"))])
+    await store.transact(keep(user(), token("t", user_id="ann")))
     assert await store.read(lambda uow: (uow.people.user("ann"), uow.people.user("bob"))) == (user(), None)
     await store.transact(lambda uow: uow.people.remove_user("ann"))
     assert await store.read(lambda uow: (uow.people.users(), uow.people.token("#t"))) == ([], None)
@@ -95,7 +87,8 @@ async def test_a_user_goes_with_tokens(store: Store) -> None:
 
 async def test_facts_are_replaced(store: Store) -> None:
     """A fact about the installation is there after it was set, with its newest value."""
-    await store.transact(lambda uow: [uow.set_meta("cloud", "1"), uow.set_meta("cloud", "2")])
+    for value in "12":
+        await store.transact(lambda uow, value=value: uow.set_meta("cloud", value))  # type: ignore[misc]
     assert await store.read(lambda uow: (uow.meta("cloud"), uow.meta("none"))) == ("2", None)
 
 
@@ -103,6 +96,6 @@ async def test_instants_keep_their_microseconds(store: Store) -> None:
     """An instant in a column comes back as the same instant, whatever its zone."""
     at = NOW.replace(microsecond=120).astimezone(None)
     kept = replace(token("t"), created_at=at)
-    await store.transact(lambda uow: uow.people.add_token(kept))
+    await store.transact(keep(kept))
     found = await store.read(lambda uow: uow.people.token("#t"))
     assert found == kept

@@ -9,7 +9,7 @@ from mitregate.core.errors import Unknown
 from mitregate.core.gates import PENDING
 from mitregate.core.jobs import JobState
 from mitregate.ports import Store, Touched, UnitOfWork
-from tests.stores.made import LATER, NOW, gate, job
+from tests.stores.made import LATER, NOW, gate, job, keep
 
 #: The hint that anything may have happened elsewhere: it may come at any time, and does when the watch begins.
 ANYTHING = Touched(gates=None, work=True)
@@ -60,8 +60,8 @@ async def test_commits_tell_what_they_touched(
     store: Store, flow: Callable[[UnitOfWork], object], told: Touched
 ) -> None:
     """After a commit those who watch are told which gates it touched, and whether there is work; once, in the loop."""
-    await store.transact(lambda uow: [uow.gates.add(gate()), uow.jobs.add(job())])
-    await store.transact(lambda uow: uow.jobs.add(job("dead", gate_id="else", state=JobState.DEAD)))
+    await store.transact(keep(gate(), job()))
+    await store.transact(keep(job("dead", gate_id="else", state=JobState.DEAD)))
     ear = Ear(store)
     await store.transact(flow)
     await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def test_own_commits_are_told_once(store: Store) -> None:
     """What the store itself has committed does not come back to it as news from elsewhere."""
     ear = Ear(store)
     await ear.silence()
-    await store.transact(lambda uow: [uow.gates.add(gate()), uow.jobs.add(job())])
+    await store.transact(keep(gate(), job()))
     await asyncio.sleep(0.3)
     assert ear.heard == [Touched(gates=frozenset({"gate"}), work=True)]
 
@@ -97,9 +97,7 @@ def fails(uow: UnitOfWork) -> None:
 async def test_one_commit_is_told_once(store: Store) -> None:
     """Flows that share a transaction are told of together."""
     ear = Ear(store)
-    await asyncio.gather(
-        *(store.transact(lambda uow, n=n: uow.gates.add(gate(f"{n}", n))) for n in range(50))  # type: ignore[misc]
-    )
+    await asyncio.gather(*(store.transact(keep(gate(f"{number}", number))) for number in range(50)))
     await asyncio.sleep(0)
     told = [touched.gates or frozenset() for touched in ear.heard]
     assert sorted(name for names in told for name in names) == sorted(f"{number}" for number in range(50))
@@ -107,10 +105,10 @@ async def test_one_commit_is_told_once(store: Store) -> None:
 
 
 async def test_commits_elsewhere_are_heard(store: Store, other: Store) -> None:
-    """A commit by another process is told, too: by name where the engine can, else as a hint that anything may be new."""
+    """A commit by another process is told, too: by name where the engine can, else as a hint that all may be new."""
     ear = Ear(store)
     await ear.silence()
-    await other.transact(lambda uow: [uow.gates.add(gate()), uow.jobs.add(job())])
+    await other.transact(keep(gate(), job()))
     assert await ear.hears(lambda touched: touched.work and (touched.gates is None or "gate" in touched.gates))
 
 
@@ -125,5 +123,5 @@ async def test_a_deaf_listener_harms_nobody(store: Store) -> None:
     store.watch(deaf)
     ear = Ear(store)
     await store.transact(lambda uow: uow.gates.add(gate()))
-    assert await ear.hears(lambda touched: touched.gates == {"gate"})
+    assert await ear.hears(lambda touched: touched.gates == frozenset({"gate"}))
     assert {type(error) for error in reported} == {ZeroDivisionError}

@@ -2,7 +2,8 @@
 
 There is one text for both engines (`sql/`). The few words in it that neither engine knows, or only one, are replaced
 when it is loaded: `utc_now()` and `utc_after(:seconds)`, instants by the database's clock; `texts_of(:x)` and
-`pairs_of(:x)`, the members of a JSON array or object as rows; and the comments that ask for row locks.
+`pairs_of(:x)`, the members of a JSON array or object as rows; and the comments that ask PostgreSQL for row locks, and
+SQLite for an index, as it keeps no statistics to choose a partial one by.
 """
 
 import re

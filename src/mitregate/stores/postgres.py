@@ -177,9 +177,16 @@ class PostgresWriter(Line):
         self._is_committing = False
 
     def begin(self, *, is_alone: bool) -> Unit:
-        """Begin a transaction."""
-        connection, unit = self._connected()
+        """Begin a transaction, on a new connection if the old one was lost while nobody used it."""
         self._is_committing = False
+        try:
+            return self._begin(is_alone=is_alone)
+        except psycopg.OperationalError:
+            self.rollback()
+            return self._begin(is_alone=is_alone)
+
+    def _begin(self, *, is_alone: bool) -> Unit:
+        connection, unit = self._connected()
         self._pipeline.enter_context(connection.pipeline())
         connection.execute(BEGIN)
         if is_alone:

@@ -71,6 +71,7 @@ def _transaction(url: str, *, is_new_allowed: bool = False) -> Iterator[sa.Conne
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
+                connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             yield connection
     finally:
@@ -80,7 +81,12 @@ def _transaction(url: str, *, is_new_allowed: bool = False) -> Iterator[sa.Conne
 def _postgres(url: str) -> sa.Engine:
     from mitregate.stores import postgres  # noqa: PLC0415 - SQLite alone must not pay for it
 
-    return sa.create_engine("postgresql+psycopg://", creator=lambda: postgres.connect(url), poolclass=sa.pool.NullPool)
+    def create() -> postgres.Connection:
+        connection = postgres.connect(url)
+        connection.autocommit = False
+        return connection
+
+    return sa.create_engine("postgresql+psycopg://", creator=create, poolclass=sa.pool.NullPool)
 
 
 def _sqlite(url: str, *, is_new_allowed: bool) -> sa.Engine:

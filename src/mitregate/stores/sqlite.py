@@ -43,6 +43,7 @@ CONTENTION = {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLIT
 WORDS = {
     r"utc_now\(\)": "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
     r"utc_after\((:\w+)\)": r"strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', \1 || ' seconds')",
+    r"/\* (indexed by \w+) \*/": r"\1",
     r"(?:texts|pairs)_of\((:\w+)\)": r"json_each(\1)",
 }
 
@@ -69,8 +70,13 @@ def require_sound(found: tuple[int, ...]) -> None:
         )
 
 
-def connect(path: Path, *, is_new_allowed: bool = False) -> Any:
+def connect(path: Path, *, is_new_allowed: bool = False, patience_ms: int = BUSY_MS) -> Any:
     """Open a database file as every part of Mitregate does: durable, checked, with explicit transactions.
+
+    Args:
+        path: where the file is.
+        is_new_allowed: whether to make the file if it is missing.
+        patience_ms: milliseconds to wait for another process that writes.
 
     Raises:
         Misconfigured: the file cannot be opened, or the database refuses a setting that durability needs.
@@ -79,22 +85,20 @@ def connect(path: Path, *, is_new_allowed: bool = False) -> Any:
     mode = "rwc" if is_new_allowed else "rw"
     uri = f"file:{urllib.parse.quote(str(path))}?mode={mode}"
     try:
-        connection = driver.connect(
-            uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=BUSY_MS / 1000
-        )
+        connection = driver.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
     except driver.Error as error:
         advice = f"{MIGRATE} The folder must exist and be writable."
         raise Misconfigured(f"The database {path} cannot be opened: {error}.", advice=advice) from error
     try:
-        _prepare(connection)
+        _prepare(connection, patience_ms)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _prepare(connection: Any) -> None:
-    settings = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_MS}
+def _prepare(connection: Any, patience_ms: int) -> None:
+    settings = {"busy_timeout": patience_ms, "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     try:
         for name, wanted in settings.items():
             connection.execute(f"PRAGMA {name} = {wanted}").fetchall()
@@ -124,8 +128,8 @@ class SqliteSession:
     errors: type[Exception] = driver.Error
     interval: float | None = LOOK_S
 
-    def __init__(self, path: Path, texts: Texts) -> None:
-        self._connection = connect(path)
+    def __init__(self, path: Path, texts: Texts, patience_ms: int) -> None:
+        self._connection = connect(path, patience_ms=patience_ms)
         self._unit = Unit(self._connection, texts)
         self._seen = self._data_version()
 
@@ -204,12 +208,13 @@ class SqliteStore:
     Args:
         path: where the file is; it must have been made by `migrate`.
         is_serving: whether this process serves, which one process at a time may.
+        patience_ms: milliseconds to wait for another process that writes.
 
     Raises:
         Misconfigured: the file is missing, not migrated, served by another process, or cannot be used safely.
     """
 
-    def __init__(self, path: Path, *, is_serving: bool = False) -> None:
+    def __init__(self, path: Path, *, is_serving: bool = False, patience_ms: int = BUSY_MS) -> None:
         self._reader = connect(path)
         self._serving: ServingLock | None = None
         try:
@@ -217,7 +222,7 @@ class SqliteStore:
             _require_current(self._reader, path)
             self._serving = ServingLock(path) if is_serving else None
             texts = Texts("sqlite3", WORDS)
-            session = SqliteSession(path, texts)
+            session = SqliteSession(path, texts, patience_ms)
         except BaseException:
             self._release()
             raise

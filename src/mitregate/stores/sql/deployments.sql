@@ -58,8 +58,8 @@ SELECT
     carried.app_id AS app_id, carried.pipeline_id AS pipeline_id,
     carried.environment_id AS environment_id, carried.sequence_number AS sequence_number
 FROM pairs_of(:properties) AS pairs
-INNER JOIN deployment_properties AS carried ON carried.name = pairs.key AND carried.value = pairs.value
-WHERE carried.app_id = :app_id
+CROSS JOIN deployment_properties AS carried /* indexed by properties_found */
+WHERE carried.app_id = :app_id AND carried.name = pairs.key AND carried.value = pairs.value
 GROUP BY carried.app_id, carried.pipeline_id, carried.environment_id, carried.sequence_number
 HAVING count(*) = :number
 ORDER BY carried.pipeline_id, carried.environment_id, carried.sequence_number

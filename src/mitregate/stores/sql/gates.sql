@@ -42,7 +42,7 @@ ORDER BY seq
 -- Reads held gates whose wake time has come, most overdue first, under lock; those that somebody else is deciding on at
 -- this moment are passed over.
 SELECT body
-FROM gates
+FROM gates /* indexed by gates_wake */
 WHERE stage = 'held' AND wake_at IS NOT NULL AND wake_at <= :now
 ORDER BY wake_at, seq
 LIMIT :limit
@@ -60,7 +60,7 @@ RETURNING id
 -- name: next_wake$
 -- Finds when the next held gate wakes.
 SELECT wake_at
-FROM gates
+FROM gates /* indexed by gates_wake */
 WHERE stage = 'held' AND wake_at IS NOT NULL
 ORDER BY wake_at
 LIMIT 1

@@ -18,14 +18,14 @@ WHERE id = :id
 -- rows than the limit says.
 WITH picked AS MATERIALIZED (
     SELECT job.seq
-    FROM jobs AS job
+    FROM jobs AS job /* indexed by jobs_due */
     WHERE
         job.state = 'open'
         AND job.due_at <= utc_now()
         AND (job.leased_until IS NULL OR job.leased_until <= utc_now())
         AND job.lane NOT IN (SELECT busy.value FROM texts_of(:busy) AS busy)
         AND NOT EXISTS (
-            SELECT 1 FROM jobs AS older
+            SELECT 1 FROM jobs AS older /* indexed by jobs_of_gate */
             WHERE
                 older.gate_id = job.gate_id AND older.lane = job.lane
                 AND older.state = 'open' AND older.seq < job.seq
@@ -58,13 +58,13 @@ VALUES (:job_id, :number, :started_at, :duration_ms, :outcome)
 
 -- name: hasten_jobs!
 -- Puts the open jobs of a gate in a lane back to the foot of the ladder.
-UPDATE jobs
+UPDATE jobs /* indexed by jobs_of_gate */
 SET rung = 0, due_at = :due_at
 WHERE gate_id = :gate_id AND lane = :lane AND state = 'open'
 
 -- name: withdraw_jobs!
 -- Withdraws the open jobs of a gate; whoever holds a lease loses it.
-UPDATE jobs
+UPDATE jobs /* indexed by jobs_of_gate */
 SET state = 'withdrawn', finished_at = :at, note = :note, lease = NULL, leased_until = NULL
 WHERE gate_id = :gate_id AND state = 'open'
 
@@ -83,11 +83,11 @@ FROM (
     SELECT free.at
     FROM (
         SELECT job.due_at AS at
-        FROM jobs AS job
+        FROM jobs AS job /* indexed by jobs_due */
         WHERE
             job.state = 'open' AND job.leased_until IS NULL
             AND NOT EXISTS (
-                SELECT 1 FROM jobs AS older
+                SELECT 1 FROM jobs AS older /* indexed by jobs_of_gate */
                 WHERE
                     older.gate_id = job.gate_id AND older.lane = job.lane
                     AND older.state = 'open' AND older.seq < job.seq
@@ -99,7 +99,7 @@ FROM (
     SELECT held.at
     FROM (
         SELECT CASE WHEN due_at > leased_until THEN due_at ELSE leased_until END AS at
-        FROM jobs
+        FROM jobs /* indexed by jobs_leased */
         WHERE state = 'open' AND leased_until IS NOT NULL
         ORDER BY 1
         LIMIT 1

@@ -30,7 +30,7 @@ WHERE id = :id
 
 -- name: withdraw_jobs_of_app!
 -- Withdraws the open jobs about the gates of an app.
-UPDATE jobs
+UPDATE jobs /* indexed by jobs_due */
 SET state = 'withdrawn', finished_at = utc_now(), note = :note, lease = NULL, leased_until = NULL
 WHERE state = 'open' AND gate_id IN (SELECT id FROM gates WHERE app_id = :app_id)
 
