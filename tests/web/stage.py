@@ -122,5 +122,3 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float 
             if await held if isinstance(held, Awaitable) else held:
                 return
             await asyncio.sleep(0.005)
-
-

@@ -2,7 +2,6 @@
 
 from litestar import get, post
 from litestar.params import JSONBody
-from msgspec import Struct
 
 from mitregate.core.people import Principal
 from mitregate.flows import admit
@@ -10,17 +9,11 @@ from mitregate.ports import UnitOfWork
 from mitregate.web.auth import origin_of
 from mitregate.web.bodies import SetUp
 from mitregate.web.counter import SECURED, Asked, Asker, Desk, refusals
-from mitregate.web.people_views import AboutOut, MeOut, SetUpOut, user_out
+from mitregate.web.people_views import AboutOut, Health, MeOut, SetUpOut, user_out
 from mitregate.web.throttle import Guesses
 from mitregate.web.views import given
 
 TAG = ["Server"]
-
-
-class Health(Struct, frozen=True, kw_only=True):
-    """That the server is well."""
-
-    status: str
 
 
 @get(

@@ -52,10 +52,9 @@ def make_document(routes: list[ControllerRouterHandler], version: str, base_url:
         The OpenAPI document, as JSON's own types.
     """
     # An app of its own, because the framework would add pages of its own to the one that serves.
-    nothing = Provide(lambda: None, sync_to_thread=False)
     app = Litestar(
         routes,
-        dependencies={"office": nothing, "principal": nothing, "guesses": nothing},
+        dependencies={name: Provide(lambda: None, sync_to_thread=False) for name in ("office", "principal", "guesses")},
         openapi_config=OpenAPIConfig(
             title="Mitregate",
             version=version,
@@ -72,14 +71,18 @@ def make_document(routes: list[ControllerRouterHandler], version: str, base_url:
     document: Json = app.openapi_schema.to_schema()
     for item in document["paths"].values():
         for operation in item.values():
-            _name_successes(operation)
+            _tidy(operation)
     for name, schema in document["components"]["schemas"].items():
         _describe(name, schema)
     return document
 
 
-def _name_successes(operation: Json) -> None:
-    for status, response in operation["responses"].items():
+def _tidy(operation: Json) -> None:
+    """Name the answers that are no refusals, and leave out a refusal that the framework makes up for every path."""
+    responses: Json = operation["responses"]
+    if list(responses.get("400", {}).get("content", {})) == ["application/json"]:
+        del responses["400"]
+    for status, response in responses.items():
         if status.startswith("2"):
             response["description"] = HTTPStatus(int(status)).phrase
 

@@ -22,6 +22,12 @@ class AboutOut(View, frozen=True, kw_only=True):
     time: Annotated[datetime, Meta(description="The server's clock.")]
 
 
+class Health(View, frozen=True, kw_only=True):
+    """That the server is well."""
+
+    status: str
+
+
 class MeOut(View, frozen=True, kw_only=True):
     """Who is asking."""
 

@@ -2,7 +2,7 @@
 
 An address (for IPv6 its /64 network) that sent `LIMIT` wrong tokens within `SPAN` is refused until the oldest of them
 is that old. Tokens are 256 bits of chance, so this keeps the log and the database quiet rather than the tokens safe;
-each process counts for itself. Behind a proxy the address is the proxy's unless the server is told to trust it.
+each process counts for itself, and behind a proxy all callers share the address of the proxy.
 """
 
 import ipaddress
