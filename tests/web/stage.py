@@ -23,7 +23,6 @@ from mitregate.flows.submit import submit
 from mitregate.ports import Ports, Store
 from mitregate.web.app import make_app
 from mitregate.web.office import About, Office
-from mitregate.web.plain import Asgi
 
 BASE_URL = "http://gate.test"
 ROOT = Principal(name="root", permissions=frozenset(Permission))
@@ -52,7 +51,7 @@ class Stage:
         self.office = Office(
             store=store, ports=self.ports, about=About(version="1.2.3", cloud_id="cloud", database="sqlite")
         )
-        self.asgi: Asgi = make_app(self.office)
+        self.asgi: Any = make_app(self.office)
         self.tokens: dict[str, str] = {}
         self.apps: dict[str, Principal] = {}
         self.clients: list[httpx.AsyncClient] = []
@@ -89,7 +88,7 @@ class Stage:
         key = DeploymentKey(
             app_id=principal.app_id or "", pipeline_id="pipe", environment_id="prod", sequence_number=number
         )
-        given = {
+        given: dict[str, Any] = {
             "key": key,
             "update_sequence_number": 1,
             "display_name": f"run {number}",

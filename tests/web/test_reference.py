@@ -74,6 +74,14 @@ async def test_every_operation_says_how_it_refuses(document: Any) -> None:
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
 
+async def test_a_body_that_may_be_left_out_is_not_required(document: Any) -> None:
+    """A decision needs no body, and if there is one it is never null."""
+    for step in ("approve", "decline"):
+        body = document["paths"][f"/api/v1/changes/{{key}}/{step}"]["post"]["requestBody"]
+        assert body["required"] is False
+        assert body["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Judgement"}
+
+
 async def test_the_document_knows_no_null_in_answers(document: Any) -> None:
     """What is answered never has a null in it, by its schema."""
     for name, schema in document["components"]["schemas"].items():
@@ -110,7 +118,7 @@ async def test_answers_are_as_the_document_says(stage: Stage, document: Any) -> 
 
 
 async def test_the_page_shows_every_operation_and_schema(stage: Stage, document: Any) -> None:
-    """The documentation page names every operation and schema, without a script, and every link in it leads somewhere."""
+    """The page names every operation and schema, without a script, and every link in it leads somewhere."""
     page = (await stage.client().get("/api/docs")).text
     for path, _, each in operations(document):
         assert f'id="{each["operationId"]}"' in page

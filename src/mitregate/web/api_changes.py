@@ -9,7 +9,7 @@ from mitregate.core.changes import Status
 from mitregate.core.people import Principal
 from mitregate.core.queries import ChangeQuery
 from mitregate.flows import ask, review
-from mitregate.web.bodies import Decision, Move, NewComment, Plan
+from mitregate.web.bodies import Judgement, Move, NewComment, Plan
 from mitregate.web.counter import PAGE, SECURED, Asker, Cursor, Desk, Limit, cut, number, refusals
 from mitregate.web.office import Office
 from mitregate.web.views import ChangeDetail, ChangePage, change_detail, change_out, given
@@ -70,7 +70,7 @@ async def show_change(office: Desk, principal: Asker, key: Key) -> ChangeDetail:
     responses=refusals(400, 401, 403, 404, 409),
 )
 async def approve_change(
-    office: Desk, principal: Asker, key: Key, data: JSONBody[Decision | None] = None
+    office: Desk, principal: Asker, key: Key, data: JSONBody[Judgement | None] = None
 ) -> ChangeDetail:
     """Approve a change."""
     await office.transact(principal, review.approve, key, data.comment if data else "")
@@ -88,7 +88,7 @@ async def approve_change(
     responses=refusals(400, 401, 403, 404, 409),
 )
 async def decline_change(
-    office: Desk, principal: Asker, key: Key, data: JSONBody[Decision | None] = None
+    office: Desk, principal: Asker, key: Key, data: JSONBody[Judgement | None] = None
 ) -> ChangeDetail:
     """Decline a change."""
     await office.transact(principal, review.decline, key, data.comment if data else "")

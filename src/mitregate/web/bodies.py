@@ -49,7 +49,7 @@ class NewToken(Body, frozen=True, kw_only=True):
     ) = None
 
 
-class Decision(Body, frozen=True, kw_only=True):
+class Judgement(Body, frozen=True, kw_only=True):
     """A decision on a change."""
 
     comment: Remark = ""

@@ -78,10 +78,15 @@ def make_document(routes: list[ControllerRouterHandler], version: str, base_url:
 
 
 def _tidy(operation: Json) -> None:
-    """Name the answers that are no refusals, and leave out a refusal that the framework makes up for every path."""
+    """Say of an operation what the framework does not know: refusals it makes up, bodies that may be left out."""
     responses: Json = operation["responses"]
     if list(responses.get("400", {}).get("content", {})) == ["application/json"]:
         del responses["400"]
+    sent = operation.get("requestBody", {})
+    for media in sent.get("content", {}).values():
+        kinds = [each for each in media["schema"].get("oneOf", []) if each != {"type": "null"}]
+        if kinds:
+            media["schema"], sent["required"] = kinds[0], False
     for status, response in responses.items():
         if status.startswith("2"):
             response["description"] = HTTPStatus(int(status)).phrase
