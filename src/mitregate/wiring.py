@@ -41,7 +41,7 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32, as ULIDs use it, in lower case."""
 
 LEASE_CALLS = 6
-"""How many calls to the outside fit into the time for which a worker keeps a job: with the default settings a minute."""
+"""How many calls to the outside fit into the time for which a worker keeps a job; by default that is a minute."""
 
 log = structlog.get_logger()
 
@@ -97,12 +97,15 @@ def make_ports(settings: Settings) -> Ports:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, *, is_serving: bool = False) -> AsyncIterator[House]:
+async def open_house(
+    settings: Settings, *, is_serving: bool = False, offer_setup: bool = False
+) -> AsyncIterator[House]:
     """Open the database and put the house together.
 
     Args:
         settings: the settings.
         is_serving: whether this process will serve or work, of which an SQLite database admits only one.
+        offer_setup: whether this process will show a set-up token; it makes one shown elsewhere worthless.
 
     Raises:
         Misconfigured: the database is not migrated, is served already, or the key is missing.
@@ -111,7 +114,7 @@ async def open_house(settings: Settings, *, is_serving: bool = False) -> AsyncIt
     ports = make_ports(settings)
     store = open_store(settings.database, is_serving=is_serving)
     try:
-        installation = await store.transact(lambda uow: admit.settle_in(begin(ports, uow), offer_setup=is_serving))
+        installation = await store.transact(lambda uow: admit.settle_in(begin(ports, uow), offer_setup=offer_setup))
         yield House(settings=settings, store=store, ports=ports, installation=installation)
     finally:
         await store.close()
@@ -181,7 +184,7 @@ async def serve(settings: Settings, on_start: Callable[[House], None] = lambda _
         port: int = listener.getsockname()[1]
         if not settings.base_url:
             settings = replace(settings, port=port)
-        async with open_house(settings, is_serving=True) as house:
+        async with open_house(settings, is_serving=True, offer_setup=True) as house:
             app, release = doors_of(house)
             server = make_server(app, release)
             jobs = (server.serve([listener]), _work(house, stop), stop.wait())

@@ -128,7 +128,9 @@ class Worker:
         return 0
 
     async def _claim(self) -> int:
-        free = min(CLAIM_LIMIT, self._concurrency - len(self._tasks))
+        # What waits for a place in its own lane takes no place from other lanes, or two that hang would take all.
+        under_way = sum(min(count, LANE_LIMIT) for count in self._in_lane.values())
+        free = min(CLAIM_LIMIT, self._concurrency - under_way)
         if free <= 0:
             return 0
         busy = [lane for lane, count in self._in_lane.items() if count >= LANE_LIMIT]

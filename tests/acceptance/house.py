@@ -141,7 +141,9 @@ class House:
         return server
 
     def again(self, server: Server) -> Server:
-        """Start a server where an earlier one was, under the same address and name."""
+        """Start a server where an earlier one was, under the same address and name; connections to that are let go."""
+        for caller in self._callers:
+            caller.close()
         return self.serve(name=server.words.stem, port=int(server.url.rpartition(":")[2]))
 
     def work(self, *, name: str = "worker") -> Process:

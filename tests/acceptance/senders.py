@@ -5,7 +5,7 @@ They speak as the real ones do and are as easily upset: what would make a real o
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -35,10 +35,10 @@ def credentials_of(made: Mapping[str, Any]) -> Credentials:
 
 
 class Jenkins:
-    """The Jira Software Cloud plugin 1.x: a token by form for each call, more tries on 5xx, and on 404 when it polls."""
+    """The Jira Software Cloud plugin 1.x: a form token for each call, more tries on 5xx, and on 404 when it polls."""
 
     RETRIES = 3
-    PAUSE_S = 0.3
+    PAUSE_S = 1.5
     """Five seconds in the plugin."""
 
     RESULTS: Mapping[str, bool | None] = {"allowed": True, "awaiting": False, "prevented": None, "expired": None}
@@ -115,18 +115,22 @@ class Jenkins:
         return whole | ({"commands": [{"command": "initiate_deployment_gating"}]} if is_gated else {})
 
     def _cloud_id(self) -> str:
-        cloud_id: str = self._site.ask("GET", "/_edge/tenant_info").expect(200).json["cloudId"]
+        cloud_id: str = self._insist(lambda: self._site.ask("GET", "/_edge/tenant_info")).expect(200).json["cloudId"]
         return cloud_id
 
     def _call(self, method: str, target: str, whole: object = None) -> Answer:
+        is_poll = target.endswith("gating-status")
+        return self._insist(lambda: self._call_once(method, target, whole), also=404 if is_poll else 500)
+
+    def _insist(self, ask: Callable[[], Answer], *, also: int = 500) -> Answer:
+        """Ask again when the site is in trouble; where a proxy would answer for one that is away, nobody does here."""
         for attempt in range(self.RETRIES + 1):
             self.calls += 1
             try:
-                answer = self._call_once(method, target, whole)
+                answer = ask()
             except NoAnswer as error:
-                answer = Answer(status=599, headers={}, body=str(error).encode())
-            is_worth_it = answer.status >= 500 or (answer.status == 404 and target.endswith("gating-status"))
-            if not is_worth_it or attempt == self.RETRIES:
+                answer = Answer(status=502, headers={}, body=str(error).encode())
+            if (answer.status < 500 and answer.status != also) or attempt == self.RETRIES:
                 return answer
             time.sleep(self.PAUSE_S)
         raise AssertionError

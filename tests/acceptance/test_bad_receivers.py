@@ -1,6 +1,7 @@
 """Receivers that fail, hang, redirect or talk nonsense: nothing is lost, and nobody else waits for them."""
 
 import json
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,12 +68,15 @@ def test_many_hanging_deliveries_block_nobody(sqlite_house: House) -> None:
     """Three receivers that hang, with a hundred deliveries each, do not delay what another one is to be told."""
     server = sqlite_house.serve(MITREGATE_OUTBOUND_TIMEOUT="5")
     person = sqlite_house.first_user(server)
-    with running_sink(default=hangs) as bad, running_sink() as good:
+    with ExitStack() as sinks:
+        good = sinks.enter_context(running_sink())
+        bad = [sinks.enter_context(running_sink(default=hangs)) for _ in range(3)]
         good_app = sqlite_house.app(person, "good", good.url)
-        for name in ("one", "two", "three"):
-            app = sqlite_house.app(person, name, bad.url)
+        for number, sink in enumerate(bad):
+            app = sqlite_house.app(person, f"bad {number}", sink.url)
             app.submit(*[deployment(number) for number in range(1, 101)])
-        bad.wait(30)
+        for sink in bad:
+            sink.wait(10)
         for number in range(1, 6):
             began = datetime.now(UTC)
             good_app.submit(deployment(number))

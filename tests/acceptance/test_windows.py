@@ -11,6 +11,11 @@ from tests.fakes.sink import running_sink
 SECOND = timedelta(seconds=1)
 
 
+def whole(moment: datetime) -> datetime:
+    """Cut an instant to the millisecond, as callbacks tell it."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def sleep_until(moment: datetime) -> None:
     """Do nothing until *moment*."""
     time.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
@@ -26,7 +31,7 @@ def test_a_window_opens_and_closes_by_itself(house: House) -> None:
         wanted = deployment()
         told_app.submit(wanted)
         asking_app.submit(wanted)
-        start = datetime.now(UTC) + 2 * SECOND
+        start = whole(datetime.now(UTC)) + 2 * SECOND
         end = start + 2 * SECOND
         for app in (told_app, asking_app):
             key = app.gating(wanted)["details"][0]["issueKey"]

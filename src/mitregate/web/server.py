@@ -14,6 +14,10 @@ from mitregate.web import plain
 GRACE = 5
 """Seconds that requests under way may take to end when the server stops."""
 
+IDLE = 75
+"""Seconds that an idle connection is kept: longer than proxies keep theirs (60 as a rule), and than tools pause between
+two polls; whoever closes first must not be the server, or a request meets a closed door."""
+
 
 class Server(uvicorn.Server):
     """A server that is told from outside when to stop."""
@@ -68,5 +72,6 @@ def make_server(app: plain.Asgi, release: Callable[[], None]) -> Server:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=IDLE,
     )
     return Server(config, release)
