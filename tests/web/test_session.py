@@ -1,6 +1,9 @@
 """Coming and going: sign in, sign out, set-up, and forms that are not ours."""
 
+import re
+
 import pytest
+from msgspec.structs import replace
 
 from mitregate.flows import admit
 from tests.web.browsing import FROM_HERE, Browser
@@ -171,11 +174,7 @@ async def test_the_first_user_is_made_on_a_page(bare: Stage) -> None:
     path = f"/setup?token={installation.setup_token}"
     reply = await browser.send(path, "/setup", name="Ann")
     assert reply.status_code == 200
-    (token,) = {
-        word
-        for word in reply.text.replace("<", " ").replace("=", " ").replace(">", " ").split()
-        if word.startswith("mgt_")
-    }
+    (token,) = set(re.findall(r"mgt_[\w-]+", reply.text))
     bare.tokens["ann"] = token
     assert (await bare.client("ann").get("/api/v1/me")).json()["role"] == "admin"
     assert "No deployment has asked yet" in (await browser.see("/")).text
@@ -198,8 +197,6 @@ async def test_a_wrong_set_up_token_makes_nobody(bare: Stage) -> None:
 
 async def test_cookies_are_for_https_only_where_the_server_is(stage: Stage) -> None:
     """Where people reach the server over https, its cookies are sent over nothing else."""
-    from msgspec.structs import replace
-
     stage.office.ports = replace(stage.office.ports, base_url="https://gate.test")
     reply = await stage.client().get("/login")
     assert "; Secure" in reply.headers["set-cookie"]
