@@ -63,6 +63,9 @@ class People(Protocol):
     def token(self, token_hash: str) -> Token | None:
         """Read the token with that hash, expired or not."""
 
+    def holder(self, token_hash: str) -> tuple[Token, App | User | None] | None:
+        """Read the token with that hash, expired or not, with the app or user that holds it."""
+
     def tokens(self, user_id: str) -> list[Token]:
         """Read a user's API and session tokens, newest first."""
 

@@ -108,21 +108,22 @@ def prove(uow: UnitOfWork, secret: str, now: datetime, origin: str = "") -> Prin
     Raises:
         Unproven: the token is unknown, expired, or good for something else.
     """
-    token = uow.people.token(fingerprint(secret))
-    if token is None or token.kind is TokenKind.SETUP:
+    found = uow.people.holder(fingerprint(secret))
+    if found is None or found[0].kind is TokenKind.SETUP:
         message = "The token is not valid here."
         raise Unproven(message)
+    token, holder = found
     if token.expires_at is not None and token.expires_at <= now:
         message = f"The token expired at {token.expires_at:%Y-%m-%d %H:%M:%S} UTC."
         raise Unproven(message, advice="Get a new one: apps from /oauth/token, people by signing in again.")
-    app = uow.apps.get(token.app_id) if token.app_id is not None else None
-    if app is not None:
-        return Principal(name=app.name, origin=origin, app_id=app.id, scopes=app.scopes)
-    user = uow.people.user(token.user_id) if token.user_id is not None else None
-    if user is None:
-        message = "The token's owner does not exist any more."
-        raise Unproven(message)
-    return Principal(name=user.name, origin=origin, user_id=user.id, permissions=MAY[user.role])
+    match holder:
+        case App():
+            return Principal(name=holder.name, origin=origin, app_id=holder.id, scopes=holder.scopes)
+        case User():
+            return Principal(name=holder.name, origin=origin, user_id=holder.id, permissions=MAY[holder.role])
+        case None:
+            message = "The token's owner does not exist any more."
+            raise Unproven(message)
 
 
 def grant_access(act: Act, client_id: str, client_secret: str) -> tuple[App, NewToken]:

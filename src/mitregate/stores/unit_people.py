@@ -5,7 +5,7 @@ from datetime import datetime
 from mitregate.core.errors import Stale
 from mitregate.core.people import App, Token, User
 from mitregate.stores.ledger import Table
-from mitregate.stores.rows import app_of, body, instant, instant_if, plain, token_of, user_of
+from mitregate.stores.rows import Row, app_of, body, instant, instant_if, plain, token_of, user_of
 
 
 class AppTable(Table):
@@ -87,6 +87,11 @@ class PeopleTables(Table):
         row = self._q.token(self._connection, **plain(hash=token_hash))
         return token_of(row) if row else None
 
+    def holder(self, token_hash: str) -> tuple[Token, App | User | None] | None:
+        """Read the token with that hash, expired or not, with the app or user that holds it."""
+        row = self._q.holder(self._connection, **plain(hash=token_hash))
+        return (token_of(row[:8]), _holder_of(row)) if row else None
+
     def tokens(self, user_id: str) -> list[Token]:
         """Read a user's API and session tokens, newest first."""
         return [token_of(row) for row in self._q.tokens_of_user(self._connection, **plain(user_id=user_id))]
@@ -100,3 +105,9 @@ class PeopleTables(Table):
         purged = list(self._q.purge_tokens(self._connection, **plain(now=instant(now))))
         self._ledger.has_written |= bool(purged)
         return len(purged)
+
+
+def _holder_of(row: Row) -> App | User | None:
+    if row[8] is not None:
+        return app_of(row[8:16])
+    return user_of(row[16:]) if row[16] is not None else None

@@ -1,13 +1,16 @@
 """Who is asking: a bearer token, a session cookie, or the CLI in this very process."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import Any, TypeVar
 
 from mitregate.core.errors import Unproven
 from mitregate.core.people import Principal
 from mitregate.flows.admit import prove
+from mitregate.ports import UnitOfWork
 from mitregate.web.office import Office
+
+T = TypeVar("T")
 
 PRINCIPAL_KEY = "mitregate.principal"
 """Where a caller inside this process puts who it is, in the ASGI scope; nothing from the network gets there."""
@@ -29,14 +32,24 @@ async def identify(office: Office, scope: Mapping[str, Any], *, with_cookie: boo
     Raises:
         Unproven: there is no token, it is of another kind (Basic), or it is not valid.
     """
+    return await office.store.read(_proof(office, scope, with_cookie=with_cookie))
+
+
+async def enter(office: Office, scope: Mapping[str, Any], ask: Callable[[UnitOfWork, Principal], T]) -> T:
+    """Prove who sends the request of *scope*, and read what it asks for, in one go; raises as `identify` does."""
+    proof = _proof(office, scope)
+    return await office.store.read(lambda uow: ask(uow, proof(uow)))
+
+
+def _proof(office: Office, scope: Mapping[str, Any], *, with_cookie: bool = False) -> Callable[[UnitOfWork], Principal]:
     if PRINCIPAL_KEY in scope:
         local: Principal = scope[PRINCIPAL_KEY]
-        return local
+        return lambda _: local
     secret = _bearer(scope) or (session(scope) if with_cookie else None)
     if secret is None:
         message = "No token was sent."
         raise Unproven(message, advice=ADVICE)
-    return await office.store.read(lambda uow: prove(uow, secret, office.ports.now(), origin_of(scope)))
+    return lambda uow: prove(uow, secret, office.ports.now(), origin_of(scope))
 
 
 def session(scope: Mapping[str, Any]) -> str | None:

@@ -67,24 +67,32 @@ class Deployments:
         if target is None:
             message = "There is no such path in the Deployments API."
             raise Unknown(message, advice="The paths are …/bulk, …/bulkByProperties and …/pipelines/….")
-        principal = await auth.identify(self._office, scope)
-        app_id = principal.require_scope(SCOPE[target.operation])
-        self._check_cloud(target)
         match target.operation:
-            case Operation.SUBMIT:
-                await self._submit(app_id, principal, receive, send)
             case Operation.GATING_STATUS:
-                await self._gating_status(_key(app_id, target), send)
+                gate = await auth.enter(self._office, scope, lambda uow, who: ask.gate_of(uow, self._key(who, target)))
+                await plain.reply(send, 200, self._write(await self._up_to_date(gate)))
             case Operation.READ:
-                found = await self._office.read(ask.deployment, _key(app_id, target))
+                found = await auth.enter(
+                    self._office, scope, lambda uow, who: ask.deployment(uow, self._key(who, target))
+                )
                 await plain.reply(send, 200, write_deployment(found))
-            case Operation.DELETE:
-                await self._office.transact(principal, withdraw.delete, _key(app_id, target))
-                await plain.reply(send, 202)
-            case Operation.DELETE_BY_PROPERTIES:
-                properties = read_properties(scope["query_string"])
-                await self._office.transact(principal, withdraw.delete_by_properties, properties)
-                await plain.reply(send, 202)
+            case Operation.SUBMIT | Operation.DELETE | Operation.DELETE_BY_PROPERTIES:
+                principal = await auth.identify(self._office, scope)
+                await self._change(principal, target, scope, receive, send)
+
+    async def _change(
+        self, principal: Principal, target: Target, scope: plain.Scope, receive: plain.Receive, send: plain.Send
+    ) -> None:
+        app_id = self._admit(principal, target)
+        if target.operation is Operation.SUBMIT:
+            await self._submit(app_id, principal, receive, send)
+            return
+        if target.operation is Operation.DELETE:
+            await self._office.transact(principal, withdraw.delete, self._key(principal, target))
+        else:
+            properties = read_properties(scope["query_string"])
+            await self._office.transact(principal, withdraw.delete_by_properties, properties)
+        await plain.reply(send, 202)
 
     async def _submit(self, app_id: str, principal: Principal, receive: plain.Receive, send: plain.Send) -> None:
         try:
@@ -96,25 +104,25 @@ class Deployments:
             await self._office.transact(principal, submit, submission.accepted)
         await plain.reply(send, 202, write_submission(submission))
 
-    async def _gating_status(self, key: DeploymentKey, send: plain.Send) -> None:
-        gate = await self._office.read(ask.gate_of, key)
+    async def _up_to_date(self, gate: Gate) -> Gate:
         if ask.is_overdue(gate, self._office.ports.now()):
-            gate = await self._office.transact(BY_ITSELF, wake, gate)
-        await plain.reply(send, 200, self._write(gate))
+            return await self._office.transact(BY_ITSELF, wake, gate)
+        return gate
 
     def _write(self, gate: Gate) -> bytes:
         return write_gating_status(gate.key, gate.verdict.status, gate.since, details(self._office.ports, gate))
 
-    def _check_cloud(self, target: Target) -> None:
+    def _key(self, principal: Principal, target: Target) -> DeploymentKey:
+        return DeploymentKey(
+            app_id=self._admit(principal, target),
+            pipeline_id=target.pipeline_id,
+            environment_id=target.environment_id,
+            sequence_number=target.sequence_number,
+        )
+
+    def _admit(self, principal: Principal, target: Target) -> str:
+        app_id = principal.require_scope(SCOPE[target.operation])
         if target.cloud_id is not None and target.cloud_id != self._office.about.cloud_id:
             message = f"There is no site with the cloud id {target.cloud_id!r} here."
             raise Unknown(message, advice="GET /_edge/tenant_info gives the cloud id of this one.")
-
-
-def _key(app_id: str, target: Target) -> DeploymentKey:
-    return DeploymentKey(
-        app_id=app_id,
-        pipeline_id=target.pipeline_id,
-        environment_id=target.environment_id,
-        sequence_number=target.sequence_number,
-    )
+        return app_id

@@ -69,6 +69,19 @@ SELECT id, hash, kind, app_id, user_id, label, created_at, expires_at
 FROM tokens
 WHERE hash = :hash
 
+-- name: holder^
+-- Reads the token with that hash, and the app or the user that holds it.
+SELECT
+    tokens.id, tokens.hash, tokens.kind, tokens.app_id, tokens.user_id, tokens.label, tokens.created_at,
+    tokens.expires_at,
+    apps.id, apps.name, apps.client_id, apps.secret_hash, apps.scopes, apps.callback_url, apps.signing_secret,
+    apps.created_at,
+    users.id, users.name, users.role, users.created_at
+FROM tokens
+LEFT JOIN apps ON apps.id = tokens.app_id
+LEFT JOIN users ON users.id = tokens.user_id
+WHERE tokens.hash = :hash
+
 -- name: tokens_of_user
 -- Reads a user's tokens, newest first.
 SELECT id, hash, kind, app_id, user_id, label, created_at, expires_at
