@@ -9,7 +9,8 @@ from mitregate.core.errors import Misconfigured, StoreError
 from mitregate.ports import Store, Touched, UnitOfWork
 from mitregate.stores import open_store
 from mitregate.stores.dialect import Texts
-from mitregate.stores.postgres import WRITING, hint, read_hint
+from mitregate.stores.hints import hint, read_hint
+from mitregate.stores.postgres import WRITING
 from mitregate.stores.schema import migrate
 from tests.postgres import fresh_database
 from tests.stores.made import gate, keep, key

@@ -119,14 +119,6 @@ async def test_a_writer_that_does_not_end_is_not_waited_for_long(sqlite_store_ur
     await store.close()
 
 
-async def test_reads_cannot_write(sqlite_store_url: str) -> None:
-    """A flow that writes although it was run as a read is refused by the database."""
-    store = open_store(sqlite_store_url)
-    with pytest.raises(StoreError):
-        await store.read(lambda uow: uow.set_meta("a", "b"))
-    await store.close()
-
-
 async def test_a_record_from_another_version_is_an_error_of_the_store(sqlite_store_url: str) -> None:
     """A record that this version cannot read is reported as the store's trouble."""
     store = open_store(sqlite_store_url)

@@ -125,8 +125,15 @@ async def test_a_stale_flow_is_run_again(store: Store) -> None:
     assert len(runs) == TRIES
 
 
-async def test_reads_do_not_write(store: Store) -> None:
-    """A flow that is run as a read cannot keep anything on SQLite; on either engine reads take no locks."""
+async def test_reads_cannot_write(store: Store) -> None:
+    """A flow that writes although it was run as a read is refused by the database."""
+    with pytest.raises(StoreError):
+        await store.read(lambda uow: uow.set_meta("a", "b"))
+    assert await store.read(lambda uow: uow.meta("a")) is None
+
+
+async def test_reads_wait_for_no_lock(store: Store) -> None:
+    """A read goes on while somebody holds the same row under lock, and sees it as it was before."""
     await store.transact(lambda uow: uow.deployments.keep(deployment(), NOW))
     go, started = threading.Event(), threading.Event()
 

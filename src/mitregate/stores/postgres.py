@@ -16,6 +16,7 @@ from mitregate.core.errors import Misconfigured
 from mitregate.ports import Touched
 from mitregate.stores.commit import Flow, GroupCommit, Watchers
 from mitregate.stores.dialect import HEAD, Texts
+from mitregate.stores.hints import hint, read_hint
 from mitregate.stores.unit import Unit
 
 T = TypeVar("T")
@@ -25,8 +26,6 @@ WRITERS = 2
 READERS = 4
 
 CHANNEL = "mitregate"
-NAMED = 100
-"""Gates that a hint names, at most; beyond that it says "some"."""
 
 TOGETHER_MS = 200
 """Milliseconds that a batch waits for a row; then its flows are run apart, so that one of them holds up no other.
@@ -112,6 +111,7 @@ class Line:
 
     errors: type[Exception] = psycopg.Error
     interval: float | None = None
+    _settings = "SET default_transaction_read_only = off"
 
     def __init__(self, url: str, texts: Texts) -> None:
         self._url = url
@@ -137,12 +137,15 @@ class Line:
         if self._connection is None or self._unit is None or self._connection.broken:
             self.close()
             self._connection = _connect(self._url)
+            self._connection.execute(self._settings)
             self._unit = Unit(self._connection, self._texts)
         return self._connection, self._unit
 
 
 class PostgresReader(Line):
     """A connection that reads: every statement is a transaction of its own."""
+
+    _settings = "SET default_transaction_read_only = on"
 
     def begin(self, *, is_alone: bool) -> Unit:  # noqa: ARG002 - reading waits for no locks
         """Connect, if need be."""
@@ -227,25 +230,6 @@ class PostgresWriter(Line):
     def is_undone(self) -> bool:
         """Whether the server itself refused the commit; if the connection was lost instead, nobody knows."""
         return self.is_sound()
-
-
-def hint(token: str, touched: Touched) -> str:
-    """Write what a commit touched as the payload of a NOTIFY, which holds less than 8000 bytes."""
-    gates = touched.gates
-    names = ",".join(sorted(gates)) if gates is not None and len(gates) <= NAMED else "*"
-    if len(names) > 7000:
-        names = "*"
-    return f"{token} {int(touched.work)} {names}"
-
-
-def read_hint(token: str, payload: str) -> Touched | None:
-    """Read such a payload; None if it was written with *token*, that is by oneself."""
-    author, _, rest = payload.partition(" ")
-    work, _, names = rest.partition(" ")
-    if author == token:
-        return None
-    gates = None if names == "*" else frozenset(filter(None, names.split(",")))
-    return Touched(gates=gates, work=work != "0")
 
 
 class Listener:
