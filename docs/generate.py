@@ -1,10 +1,12 @@
 """Fill in the parts of the documentation that follow from the code.
 
-In a page, `<!-- generated: NAME -->` and `<!-- end -->` enclose such a part. `python docs/generate.py` writes all of them
-anew; with `--check` it writes nothing, names the pages that are stale, and ends with 1 if there are any.
+In a page, `<!-- generated: NAME -->` and `<!-- end -->` enclose such a part. `python docs/generate.py` writes all of
+them anew; with `--check` it writes nothing, names the pages that are stale, and ends with 1 if there are any.
 """
 
+import importlib
 import inspect
+import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,15 +14,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import typer
-from msgspec.inspect import StructType, type_info
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from mitregate import __version__
+import mitregate
+from mitregate import __version__, wiring
 from mitregate.changes.embedded import ENDINGS
 from mitregate.cli import exits
 from mitregate.cli.program import program
-from mitregate.core import errors, gates, jobs, people
+from mitregate.core import errors, gates, people
 from mitregate.core.calendar import Position
 from mitregate.core.changes import AUTOMATIC, CLASS_OF, TRANSITIONS, StatusClass
 from mitregate.core.errors import MitregateError
@@ -62,13 +66,12 @@ def spell(span: timedelta) -> str:
 
 def settings() -> str:
     """List the settings."""
-    struct = type_info(Settings)
-    assert isinstance(struct, StructType)
-    return "\n".join(_setting(field.name, field.type, field.default) for field in struct.fields)
+    schemas = msgspec.json.schema(Settings)["$defs"][Settings.__name__]["properties"]
+    return "\n".join(_setting(name, schema) for name, schema in schemas.items())
 
 
-def _setting(name: str, kind: Any, default: object) -> str:
-    schema: dict[str, Any] = kind.extra_json_schema
+def _setting(name: str, schema: dict[str, Any]) -> str:
+    default = schema["default"]
     shown = code(str(default)) if default != "" else "none"
     example = "\n".join(f"{PREFIX}{name.upper()}={example}" for example in schema["examples"])
     words = f"In the file `{name}`. Default: {shown}."
@@ -90,7 +93,9 @@ WORDS = {
 def verdicts() -> str:
     """Draw the table from class and position to status and reason."""
     head = ["class", *(WORDS[position] for position in Position)]
-    return table(head, ([f"*{WORDS[kind]}*", *(_cell(kind, position) for position in Position)] for kind in StatusClass))
+    return table(
+        head, ([f"*{WORDS[kind]}*", *(_cell(kind, position) for position in Position)] for kind in StatusClass)
+    )
 
 
 def _cell(kind: StatusClass, position: Position) -> str:
@@ -140,8 +145,16 @@ def classes(root: type[MitregateError] = MitregateError) -> Iterator[type[Mitreg
         yield from classes(kind)
 
 
+def import_all() -> None:
+    """Import every module of the package, so that all classes are known; migrations run only inside Alembic."""
+    for module in pkgutil.walk_packages(mitregate.__path__, "mitregate."):
+        if not {"migrations", "__main__"} & set(module.name.split(".")):
+            importlib.import_module(module.name)
+
+
 def error_classes() -> str:
     """List all classes of errors."""
+    import_all()
     head = ["class", "message", "HTTP", "exit", "advice"]
     return table(head, (_error(kind) for kind in classes()))
 
@@ -173,23 +186,23 @@ def ladder() -> str:
     for number, pause in enumerate(Webhook.ladder, start=2):
         total += pause
         steps.append([str(number), spell(pause), _about(total)])
-    lease = spell(jobs.LEASE)
+    lease = f"{wiring.LEASE_CALLS} times `{PREFIX}OUTBOUND_TIMEOUT`"
     head = ["try", "pause before it", "since the first, about"]
     return table(head, [["1", "none", "none"], *steps]) + (
-        f"\nA worker that dies while it sends holds the delivery for {lease}; then another one takes it over.\n"
+        f"\nA worker that dies while it sends holds the delivery for {lease}; then another worker takes it over.\n"
     )
 
 
 def _about(span: timedelta) -> str:
-    for unit, size in (("h", 3600), ("min", 60)):
-        if span.total_seconds() >= size:
-            return f"{span.total_seconds() / size:.1f}".removesuffix(".0") + f" {unit}"
-    return spell(span)
+    size, unit = next((s, u) for s, u in ((3600, "h"), (60, "min"), (1, "s")) if span.total_seconds() >= s)
+    return f"{round(span.total_seconds() / size, 1):g} {unit}"
 
 
 def roles() -> str:
     """List what each role may do."""
-    rows = ([code(role.value), code(*(p.value for p in people.Permission if p in people.MAY[role]))] for role in people.Role)
+    rows = (
+        [code(role.value), code(*(p.value for p in people.Permission if p in people.MAY[role]))] for role in people.Role
+    )
     return table(["role", "permissions"], rows)
 
 
@@ -197,9 +210,15 @@ def tokens() -> str:
     """List the kinds of tokens."""
     said = {
         people.TokenKind.ACCESS: ("an app, on the Deployments API and for its gates", spell(admit.ACCESS_LIFE)),
-        people.TokenKind.API: ("a person's programs and the command line", "until it is revoked, or for the days given"),
+        people.TokenKind.API: (
+            "a person's programs and the command line",
+            "the days given, or until it is revoked",
+        ),
         people.TokenKind.SESSION: ("a person on the pages, as a cookie", spell(admit.SESSION_LIFE)),
-        people.TokenKind.SETUP: ("making the first user, once", "until the first user is made or the server starts again"),
+        people.TokenKind.SETUP: (
+            "making the first user, once",
+            "until that is done or the server starts again",
+        ),
     }
     rows = ([kind.value, code(admit.PREFIX[kind]), *said[kind]] for kind in people.TokenKind)
     rule = f"{throttle.LIMIT} wrong tokens from one address within {spell(throttle.SPAN)}"
@@ -212,8 +231,10 @@ def limits() -> str:
     """List the limits of the Deployments API."""
     rows = [
         ["a request", f"{deployments.BODY_LIMIT // 2**20} MiB, {jira_deployments.DEPLOYMENTS_LIMIT} deployments"],
-        ["properties", f"{jira_deployments.PROPERTIES_LIMIT}; names and values of {jira_values.TEXT_LIMIT} characters; "
-         "names without `:` that do not begin with `_`"],
+        [
+            "properties",
+            f"{jira_deployments.PROPERTIES_LIMIT}, names and values of {jira_values.TEXT_LIMIT} characters",
+        ],
         ["ids, names, description, label", f"{jira_values.TEXT_LIMIT} characters"],
         ["URLs", f"{jira_values.URL_LIMIT} characters"],
         ["numbers", "64 bits, signed"],
@@ -233,21 +254,26 @@ def routes() -> str:
     parts = []
     for tag in document["tags"]:
         rows = [
-            [code(f"{method.upper()} {path}"), found["description"], "" if found.get("security") else "open"]
+            [
+                code(f"{method.upper()} {path}"),
+                found["description"],
+                "yes" if found.get("security") else "no",
+            ]
             for path, item in document["paths"].items()
             for method, found in item.items()
             if tag["name"] in found["tags"]
         ]
-        parts.append(f"### {tag['name']}\n\n{tag['description']}\n\n" + table(["route", "does", "token"], rows))
+        parts.append(f"### {tag['name']}\n\n{tag['description']}\n\n" + table(["route", "does", "token needed"], rows))
     return "\n".join(parts)
 
 
 def commands() -> str:
     """List the commands with their options."""
-    return "\n".join(_described(get_command(program), "mitregate"))
+    top = get_command(program)
+    return "\n".join(_described(top, "mitregate")) if isinstance(top, TyperGroup) else ""
 
 
-def _described(command: Any, name: str) -> Iterator[str]:
+def _described(command: TyperCommand | TyperGroup, name: str) -> Iterator[str]:
     with typer.Context(command, info_name=name) as context:
         inner = getattr(command, "commands", {})
         usage = " ".join([name, *command.collect_usage_pieces(context)])

@@ -28,7 +28,12 @@ class Stage:
         self.setup_token = ""
         self._port = free_port()
         ours = {name: value for name, value in os.environ.items() if not name.startswith("MITREGATE_")}
-        self.environment = {**ours, "PATH": f"{BIN}:{os.environ['PATH']}", "MITREGATE_PORT": str(self._port), **settings}
+        self.environment = {
+            **ours,
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "MITREGATE_PORT": str(self._port),
+            **settings,
+        }
         self._server: subprocess.Popen[str] | None = None
 
     def serve(self, **settings: str) -> None:
@@ -96,7 +101,7 @@ def story(page: Path) -> tuple[str, str]:
 
 
 def is_played(block: Block) -> bool:
-    """Tell whether a block is shell and nothing is said against running it; targets of `make` have tests of their own."""
+    """Tell whether a block is shell and nothing is said against running it; targets of `make` are seen to apart."""
     is_make = all(line.startswith("make ") for line in block.text.splitlines())
     return block.language == "sh" and block.reason is None and not is_make
 

@@ -48,7 +48,9 @@ def test_marks_come_in_pairs(page: Path) -> None:
 def test_the_site_can_be_built(tmp_path: Path) -> None:
     """MkDocs builds the site, and finds nothing to warn of."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
-    built = subprocess.run(command, cwd=ROOT, env={"PATH": "", "NO_MKDOCS_2_WARNING": "1"}, check=False, capture_output=True)
+    built = subprocess.run(
+        command, cwd=ROOT, env={"PATH": "", "NO_MKDOCS_2_WARNING": "1"}, check=False, capture_output=True
+    )
     assert built.returncode == 0, built.stderr.decode()
     assert (tmp_path / "index.html").exists()
     assert not list(tmp_path.rglob("*.py"))

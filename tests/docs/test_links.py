@@ -14,7 +14,9 @@ EXAMPLES = re.compile(r"(^|\.)example\.com$|^127\.0\.0\.1$|^localhost$")
 # What a page may link to outside of the repository: vendors and standards.
 OUTSIDE = {"developer.atlassian.com", "github.com"}
 
-OF_ONE_MACHINE = re.compile(r"(?<![\w.])/(home|root|Users|work)/\w+|\b(pypi|artifactory|nexus)\.[a-z-]+\.(internal|local|corp)\b")
+OF_ONE_MACHINE = re.compile(
+    r"(?<![\w.])/(home|root|Users|work)/\w+|\b(pypi|artifactory|nexus)\.[a-z-]+\.(internal|local|corp)\b"
+)
 
 
 def resolve(page: Path, target: str) -> str | None:

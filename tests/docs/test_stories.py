@@ -14,12 +14,23 @@ from tests.docs.stage import Stage, is_played, open_stage, story
 from tests.fakes.sink import running_sink
 
 # Pages whose shell blocks are played with nothing but a server, which was started before.
-PLAIN = ("README.md", "docs/quickstart.md", "docs/howto/use-the-cli-from-anywhere.md", "docs/howto/rotate-secrets.md",
-         "docs/howto/back-up-and-restore.md", "docs/howto/upgrade.md")
+PLAIN = (
+    "README.md",
+    "docs/quickstart.md",
+    "docs/howto/use-the-cli-from-anywhere.md",
+    "docs/howto/rotate-secrets.md",
+    "docs/howto/back-up-and-restore.md",
+    "docs/howto/upgrade.md",
+)
 
 # Pages that have a test of their own below, or blocks that need no server.
-SPECIAL = ("CONTRIBUTING.md", "docs/howto/gate-a-pipeline-with-curl.md", "docs/howto/register-a-callback.md",
-           "docs/howto/run-on-postgresql.md", "docs/howto/verify-a-callback.md")
+SPECIAL = (
+    "CONTRIBUTING.md",
+    "docs/howto/gate-a-pipeline-with-curl.md",
+    "docs/howto/register-a-callback.md",
+    "docs/howto/run-on-postgresql.md",
+    "docs/howto/verify-a-callback.md",
+)
 
 
 @pytest.fixture
@@ -55,7 +66,10 @@ def approve_all(stage: Stage, count: int) -> None:
         for _ in range(200):
             approved = subprocess.run(
                 ["mitregate", "change", "approve", f"CHG-{number}"],
-                cwd=stage.folder, env=stage.environment, capture_output=True, check=False,
+                cwd=stage.folder,
+                env=stage.environment,
+                capture_output=True,
+                check=False,
             )
             if approved.returncode == 0:
                 break
