@@ -64,8 +64,10 @@ def disk(here: Settings) -> Finding:
     if is_postgres(here.database):
         return fine("Nothing is kept on this machine's disk.")
     folder = _nearest(sqlite_path(here.database).absolute().parent)
-    if not os.access(folder, os.W_OK):
-        return broken(f"The folder {folder} cannot be written to.", "Give this user the right, or move the database.")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return broken(
+            f"{folder} is no folder that can be written to.", "Give this user the right, or move the database."
+        )
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE:
         return odd(f"{free // 2**20} MiB are free in {folder}.", "Make room: a full disk stops every decision.")

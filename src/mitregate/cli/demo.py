@@ -10,8 +10,9 @@ from mitregate.cli.demo_narrator import Narrator
 from mitregate.cli.demo_payload import COMMITS, key_of, payload
 from mitregate.cli.demo_sink import Sink
 from mitregate.cli.demo_stage import Ended, Stage, Surprise
-from mitregate.cli.desk import decoded, open_talker
+from mitregate.cli.desk import RemoteDesk, decoded, log_in, open_talker
 from mitregate.cli.exits import NO, OK
+from mitregate.cli.gates import Deployment, find_gate
 from mitregate.cli.options import AsJson
 from mitregate.cli.records import Change, Gate, NewApp
 from mitregate.core.changes import Status
@@ -54,7 +55,6 @@ class Demo:
         self._stage = stage
         self._sink = sink
         self._tell = narrator
-        self._credentials = ("", "")
         self._updates = 0
 
     async def play(self) -> None:
@@ -88,8 +88,7 @@ class Demo:
         if app.signing_secret is None:
             raise Surprise("the app gets a secret that signs its callbacks", added.out)
         self._sink.secret = app.signing_secret
-        self._credentials = (app.client_id, app.client_secret)
-        self._stage.become_app(*self._credentials)
+        self._stage.become_app(app.client_id, app.client_secret)
         self._tell.good("It gets a client id, a client secret, and a secret that signs its callbacks.")
 
     async def _submit(self, number: int) -> Gate:
@@ -98,7 +97,7 @@ class Demo:
         where = ("--pipeline", key.pipeline_id, "--environment", key.environment_id, "--sequence", str(number))
         shown = await self._run("status", *where, by_app=True)
         self._tell.output(shown.out)
-        gate = decoded((await self._stage.run("status", *where, "--json", by_app=True)).out.encode(), Gate)
+        gate = await self._gate(None, (key.pipeline_id, key.environment_id, number))
         if gate.gating_status != "awaiting" or not gate.reasons or gate.change_key is None:
             raise Surprise("the gate is awaiting, with its reasons and a change request", shown.out)
         self._tell.good(f"It is awaiting, says why, and {gate.change_key} was opened for it.")
@@ -168,11 +167,16 @@ class Demo:
         self._tell.output(ended.out)
 
     async def _expect_gate(self, gate: Gate, status: str) -> None:
-        shown = await self._run("status", gate.id, "--json")
-        found = decoded(shown.out.encode(), Gate)
+        found = await self._gate(gate.id, (None, None, None))
         if found.gating_status != status:
             raise Surprise(f"the gate is still {status}", f"it is {found.gating_status}: {found.why}")
         self._tell.good(f"The gate is still {status}: {found.why}")
+
+    async def _gate(self, gate_id: str | None, deployment: Deployment) -> Gate:
+        """Ask the server for a gate, as the app."""
+        async with open_talker() as talker:
+            desk = RemoteDesk(self._stage.app_settings, talker)
+            return decoded(await find_gate(desk, gate_id, deployment), Gate)
 
     async def _expect_end(self, waiting: Process, code: int) -> None:
         """See the command that waits end, with the code that tells its pipeline what to do."""
@@ -187,8 +191,8 @@ class Demo:
     async def _expect_poll(self, number: int, status: str) -> None:
         site = client.ours(self._stage.url)
         async with open_talker() as talker:
-            access = await talker.converse(client.token(site, *self._credentials))
-            found = await talker.converse(client.gating_status(site, access.access_token, key_of(number)))
+            access = await log_in(self._stage.app_settings, talker)
+            found = await talker.converse(client.gating_status(site, access, key_of(number)))
         if found.gating_status != status:
             raise Surprise(f"the poll says {status}", f"it says {found.gating_status}")
         self._tell.good(f"A poll of the gating status says {found.gating_status}.")

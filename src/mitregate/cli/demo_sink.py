@@ -7,7 +7,6 @@ from typing import Self
 import msgspec
 from msgspec import Struct
 
-from mitregate import wiring
 from mitregate.core.errors import MitregateError
 from mitregate.wire.signatures import verify
 
@@ -82,6 +81,8 @@ class Sink:
 
     async def _judge(self, headers: dict[str, str], body: bytes) -> str:
         """Believe what is signed, and only that."""
+        from mitregate import wiring
+
         try:
             message_id = verify(self.secret, headers, body, now=wiring.now(), tolerance=TOLERANCE)
             told = msgspec.json.decode(body, type=Told)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from mitregate.settings import PREFIX
+from mitregate.settings import PREFIX, Settings, load
 
 PATIENCE = 20.0
 """Seconds that a server may take to start, and a command to end."""
@@ -64,6 +64,11 @@ class Stage:
     def become_app(self, client_id: str, client_secret: str) -> None:
         """Let commands by the app prove who asks."""
         self._app |= {f"{PREFIX}CLIENT_ID": client_id, f"{PREFIX}CLIENT_SECRET": client_secret}
+
+    @property
+    def app_settings(self) -> Settings:
+        """The settings with which commands by the app work."""
+        return load(self._app)
 
     async def start(self) -> int:
         """Start the server; give its process id when it listens."""

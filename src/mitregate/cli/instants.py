@@ -26,7 +26,7 @@ def read_instant(text: str, now: datetime) -> datetime:
     if text.lower() == "now":
         return now
     if text.startswith("+"):
-        return now + _read_while(text)
+        return _later(now, text)
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
@@ -37,9 +37,12 @@ def read_instant(text: str, now: datetime) -> datetime:
     return instant
 
 
-def _read_while(text: str) -> timedelta:
+def _later(now: datetime, text: str) -> datetime:
     matched = _WHILE.fullmatch(text)
     amounts = {unit: int(amount) for unit, amount in matched.groupdict().items() if amount} if matched else {}
     if not amounts:
         raise Malformed(f"{text!r} is no while from now.", advice=ADVICE)
-    return timedelta(**amounts)
+    try:
+        return now + timedelta(**amounts)
+    except OverflowError:
+        raise Malformed(f"{text!r} lies beyond the calendar.", advice=ADVICE) from None

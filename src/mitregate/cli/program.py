@@ -84,6 +84,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _close_quietly()
+    except SystemExit as leaving:
+        # Typer sees to a broken pipe itself, if it breaks while a command runs, with another exit code.
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        return _close_quietly()
     return ended if isinstance(ended, int) else OK
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import Raw, Struct
 
 
-class Page(Struct, frozen=True, kw_only=True):
+class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A list, or the part of one; `next` says where it goes on."""
 
     items: tuple[Raw, ...]

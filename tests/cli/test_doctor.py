@@ -1,0 +1,102 @@
+"""`doctor`: what it finds, and what it advises."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import Run, Server
+from tests.fakes.sink import running_sink
+
+
+def marks(run: Run) -> dict[str, str]:
+    """Let the doctor look, and give how each check ended."""
+    return {check["name"]: check["mark"] for check in run("doctor", "--json").json["checks"]}
+
+
+def test_a_sound_installation(run: Run, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a server that has been set up nothing must be put right, and the server is recognized."""
+    for name, value in {**server.beside, "MITREGATE_PORT": server.url.rpartition(":")[2]}.items():
+        monkeypatch.setenv(name, value)
+    ended = run("doctor", "--json").well()
+    assert ended.json["ok"] is True
+    assert {check["name"]: check["mark"] for check in ended.json["checks"] if check["mark"] != "ok"} == {}
+    shown = run("doctor").well().out
+    assert "All is well." in shown
+    assert "answers on 127.0.0.1 port" in shown
+    assert "SQLite 3." in shown
+
+
+def test_nothing_is_made(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder the doctor warns of what is not there yet, and makes none of it."""
+    monkeypatch.setenv("MITREGATE_PORT", "0")
+    found = marks(run)
+    assert {name for name, mark in found.items() if mark == "warn"} == {"database", "key", "users"}
+    assert "fail" not in found.values()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "check", "mark"),
+    [
+        ("MITREGATE_OUTBOUND_ALLOW", "everything", "outbound", "fail"),
+        ("MITREGATE_OUTBOUND_ALLOW", "0.0.0.0/0", "outbound", "warn"),
+        ("MITREGATE_BASE_URL", "http://gate.invalid", "base url", "warn"),
+        ("MITREGATE_BASE_URL", "https://", "base url", "fail"),
+        ("MITREGATE_HOST", "0.0.0.0", "base url", "warn"),
+        ("MITREGATE_SECRET_KEY", "short", "key", "fail"),
+        ("MITREGATE_DATABASE", "mysql://x", "database", "fail"),
+        ("MITREGATE_URL", "http://127.0.0.1:9", "server", "fail"),
+        ("MITREGATE_WORKER_CONCURRENCY", "none", "settings", "fail"),
+    ],
+    ids=lambda text: text,
+)
+def test_what_is_wrong_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, *, name: str, value: str, check: str, mark: str
+) -> None:
+    """What must be put right fails the check that it belongs to and ends with 3; what is odd is a warning."""
+    monkeypatch.setenv("MITREGATE_PORT", "0")
+    monkeypatch.setenv(name, value)
+    ended = run("doctor", "--json")
+    (found,) = [one for one in ended.json["checks"] if one["name"] == check]
+    assert (found["mark"], ended.code) == (mark, 3 if mark == "fail" else 0)
+    assert found["advice"]
+    assert ended.json["ok"] is (mark != "fail")
+
+
+def test_a_place_for_the_database_that_is_none(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that could not be made where it is to be fails, before anything is tried."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MITREGATE_DATABASE", f"sqlite:///{tmp_path / 'file' / 'x.db'}")
+    monkeypatch.setenv("MITREGATE_PORT", "0")
+    assert marks(run)["disk"] == "fail"
+
+
+def test_a_port_that_is_taken(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port on which something else listens fails, and a free one does not."""
+    with running_sink() as other:
+        monkeypatch.setenv("MITREGATE_PORT", other.url.rpartition(":")[2].partition("/")[0])
+        assert marks(run)["port"] == "fail"
+    assert marks(run)["port"] == "ok"
+
+
+def test_a_lost_key(run: Run, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is lost, or is another one, fails as soon as a secret in the database needs it."""
+    monkeypatch.setenv("MITREGATE_PORT", "0")
+    run("app", "add", "called back", "--callback", "https://ci.example.com/x").well()
+    key = tmp_path / "mitregate.key"
+    assert marks(run)["key"] == "ok"
+    key.chmod(0o644)
+    assert marks(run)["key"] == "warn"
+    key.unlink()
+    assert marks(run)["key"] == "fail"
+    assert not key.exists()
+    run("app", "list").well()
+    assert marks(run)["key"] == "fail"
+
+
+def test_a_database_that_is_no_database(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is no database fails."""
+    (tmp_path / "x.db").write_text("hello, " * 1000)
+    monkeypatch.setenv("MITREGATE_DATABASE", f"sqlite:///{tmp_path / 'x.db'}")
+    monkeypatch.setenv("MITREGATE_PORT", "0")
+    assert marks(run)["database"] == "fail"
