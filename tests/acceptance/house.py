@@ -23,6 +23,9 @@ from tests.acceptance.callers import App, Caller, NoAnswer, Person
 PATIENCE_S = 20.0
 """Seconds a process may take to listen, on a busy machine."""
 
+TAIL = 3000
+"""How many of its last letters are shown when a process fails."""
+
 LOOPBACK = {"MITREGATE_OUTBOUND_ALLOW": "127.0.0.0/8"}
 """Callbacks may reach this machine."""
 
@@ -62,7 +65,7 @@ class Process:
         end = time.monotonic() + within
         while (found := re.search(pattern, self.said)) is None:
             if time.monotonic() > end or not self.is_running:
-                raise AssertionError(f"it did not say {pattern!r} but: {self.said}")
+                raise AssertionError(f"it did not say {pattern!r} but: {self.said[-TAIL:]}")
             time.sleep(0.02)
         return found.group()
 
@@ -100,7 +103,7 @@ class Server(Process):
                 if caller.ask("GET", "/readyz").status == 200:
                     return self
             if not self.is_running or time.monotonic() > end:
-                raise AssertionError(f"the server does not listen; it said: {self.said}")
+                raise AssertionError(f"the server does not listen; it said: {self.said[-TAIL:]}")
             time.sleep(0.02)
 
     def set_up(self) -> Person:

@@ -49,17 +49,21 @@ class Load:
     def _run(self, work: Callable[[int], None], number: int) -> None:
         try:
             work(number)
+        except NoAnswer:
+            pass
         except BaseException as error:  # noqa: BLE001 - raised again when the block ends
             self._failures.append(error)
 
     def _insist(self, ask: Callable[[], Answer]) -> Answer:
-        """Ask until there is an answer: the server comes back."""
+        """Ask until there is an answer: the server comes back; `NoAnswer` if it must not be waited for any more."""
         while True:
             time.sleep(PAUSE_S)
             try:
                 answer = ask()
             except NoAnswer:
                 self._ledger.miss()
+                if self._stop.is_set():
+                    raise
                 time.sleep(0.05)
                 continue
             if answer.status != 503:
