@@ -68,6 +68,13 @@ def test_every_page_is_in_the_navigation() -> None:
     assert [name for name in names if f"- {name}\n" not in navigation] == []
 
 
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_files_that_are_named_exist(page: Path) -> None:
+    """Every test and source file that a page names by its whole path is there."""
+    named = re.findall(r"`((?:tests|src|docs|news|scripts)/[\w./-]+\.\w+)`", page.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_a_dead_link_is_noticed(tmp_path: Path) -> None:
     """A link to a page or a heading that does not exist is a problem; one to a heading that exists is none."""
     page = tmp_path / "page.md"
