@@ -104,10 +104,10 @@ def submitted(server: Server, run: Run) -> Cooked:
 
     def submit(**more: str) -> dict[str, Any]:
         pipeline = f"pipeline/{os.getpid()} {next(NUMBERS)}"
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as environment:
             for name, value in server.as_app.items():
-                patch.setenv(name, value)
-            patch.delenv("MITREGATE_TOKEN", raising=False)
+                environment.setenv(name, value)
+            environment.delenv("MITREGATE_TOKEN", raising=False)
             options = [part for name, value in more.items() for part in (f"--{name.replace('_', '-')}", value)]
             where = ("--pipeline", pipeline, "--environment", "eu 1/prod", "--sequence", "-7")
             run("submit", *where, *options, "--json").well()

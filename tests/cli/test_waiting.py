@@ -179,3 +179,13 @@ def test_submit_and_wait(server: Server, run: Run, start: Begin, tmp_path: Path)
     told = json.loads(out)
     assert [state["gatingStatus"] for state in told["gatingStatuses"]] == ["awaiting"]
     assert [gate["gatingStatus"] for gate in told["gates"]] == ["allowed"]
+
+
+def test_outside_text_is_shown_as_it_is(run: Run, desk: str, submitted: Cooked) -> None:
+    """What a submission says can neither colour nor command a terminal, nor break the lines of a table."""
+    gate = submitted(label="\x1b[31mred\x1b[0m [bold]x[/bold] :smile:\nnext")
+    for shown in (run("status", gate["id"]), run("wait", gate["id"], "--timeout", "0")):
+        assert "\x1b" not in shown.out + shown.err
+        assert "[31mred\ufffd[0m [bold]x[/bold] :smile: next" in shown.out + shown.err
+    assert "\x1b" not in run("status", "--limit", "500").well().out
+    assert run("status", gate["id"], "--json").json["version"].startswith("\x1b[31m")
