@@ -30,7 +30,7 @@ def visit(stage: Stage) -> Visit:
 async def test_an_empty_board_says_how_to_begin(visit: Visit) -> None:
     """While no deployment has asked, the first page tells how to submit one, with this server's address."""
     page = await (await visit("viewer")).see("/")
-    assert f"curl {BASE_URL}/oauth/token" in page.text
+    assert f"curl -s {BASE_URL}/oauth/token" in page.text
     assert f"curl {BASE_URL}/jira/deployments/0.1/cloud/cloud/bulk" in page.text
     assert "initiate_deployment_gating" in page.text
 
@@ -208,7 +208,8 @@ async def test_the_page_of_a_gate_tells_its_story(stage: Stage, visit: Visit) ->
 
     await stage.office.transact(ROOT, fail)
     page = await (await visit("auditor")).see(f"/gates/{gate.id}")
-    for words in ("webhook: dead", "The receiver said no", "404", "12 ms", "gate.opened by called", "History"):
+    told = ("webhook, to tell “awaiting”: dead", "The receiver said no", "404", "12 ms")
+    for words in (*told, "gate.opened by called", "History"):
         assert words in page.text
     assert gate.verdict.reasons[0].message in page.text
 

@@ -2,14 +2,17 @@
 
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
+from mitregate.core.announcements import Announcement
 from mitregate.core.approvals import Approval, digest
 from mitregate.core.audit import Entry
 from mitregate.core.changes import CLASS_OF, TRANSITIONS, Change, StatusClass, Transition, number_of
 from mitregate.core.deployments import Deployment
 from mitregate.core.errors import Stale
 from mitregate.core.gates import Gate, GatingStatus, ReasonCode, Stage
+from mitregate.core.jobs import Attempt, Job
 from mitregate.core.people import Permission, Principal
 from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
 from mitregate.flows import ask, review
@@ -64,11 +67,19 @@ class ChangePage(Struct, frozen=True, kw_only=True):
     may_be_planned: bool
 
 
+class Told(Struct, frozen=True, kw_only=True):
+    """A delivery with its tries and the gating status that it tells."""
+
+    job: Job
+    attempts: tuple[Attempt, ...]
+    status: GatingStatus
+
+
 class GatePage(Struct, frozen=True, kw_only=True):
     """A gate as its page shows it."""
 
     row: Row
-    deliveries: tuple[ask.DeliveryView, ...]
+    deliveries: tuple[Told, ...]
     history: tuple[tuple[int, Entry], ...]
 
 
@@ -121,7 +132,7 @@ def read_gate(uow: UnitOfWork, principal: Principal, gate_id: str) -> GatePage:
     may_audit = Permission.AUDIT in principal.permissions
     return GatePage(
         row=_row(uow, gate),
-        deliveries=tuple(ask.DeliveryView(job=job, attempts=tuple(uow.jobs.attempts(job.id))) for job in jobs),
+        deliveries=tuple(_told(uow, job) for job in jobs),
         history=tuple(uow.audit.page(AuditQuery(subject=gate_id))) if may_audit else (),
     )
 
@@ -157,6 +168,11 @@ def _seen(change: Change | None, deployment: Deployment | None) -> str:
     if change is None or deployment is None:
         return ""
     return digest(deployment, change.description, change.window)
+
+
+def _told(uow: UnitOfWork, job: Job) -> Told:
+    status = msgspec.json.decode(job.payload, type=Announcement).status
+    return Told(job=job, attempts=tuple(uow.jobs.attempts(job.id)), status=status)
 
 
 def _row(uow: UnitOfWork, gate: Gate) -> Row:

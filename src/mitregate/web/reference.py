@@ -17,12 +17,13 @@ from mitregate.web.routes import make_api
 
 
 class Field(Struct, frozen=True, kw_only=True):
-    """A field of a body or an answer, or a parameter: `place` says where a parameter goes."""
+    """A field of a body or an answer, or a parameter: `shape` names its schema, `place` says where a parameter goes."""
 
     name: str
     type: str
     is_required: bool
     description: str
+    shape: str
     place: str = ""
 
 
@@ -130,6 +131,7 @@ def _shapes(document: Json) -> Iterator[Shape]:
                 type=spell_type(found),
                 is_required=field in needed,
                 description=found.get("description", ""),
+                shape=_shape_of(found),
             )
             for field, found in schema.get("properties", {}).items()
         )
@@ -158,12 +160,17 @@ def _parameter(found: Json) -> Field:
         type=spell_type(found["schema"]),
         is_required=found["required"],
         description=found.get("description", ""),
+        shape=_shape_of(found["schema"]),
         place=found["in"],
     )
 
 
 def _shape_in(content: Json) -> str:
     for media in content.values():
-        named = spell_type(media["schema"])
-        return named if named[:1].isupper() else ""
+        return _shape_of(media["schema"])
     return ""
+
+
+def _shape_of(schema: Json) -> str:
+    named = spell_type(schema).rpartition(" ")[2]
+    return named if named[:1].isupper() else ""

@@ -106,6 +106,13 @@ def show_span(span: timedelta) -> str:
     return "less than a minute"
 
 
+def show_code(text: str) -> Markup:
+    """Write a text of ours in which what is meant literally stands between backticks."""
+    parts = text.split("`")
+    parts[1::2] = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
+    return Markup("").join(parts)
+
+
 def field_time(instant: datetime | None) -> str:
     """Write an instant as the value of a form's field for date and time, in UTC."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") if instant is not None else ""
@@ -120,6 +127,6 @@ def make_template_config() -> TemplateConfig[JinjaTemplateEngine]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(time=show_time, span=show_span, field_time=field_time)
+    environment.filters.update(time=show_time, span=show_span, code=show_code, field_time=field_time)
     environment.tests["web_link"] = is_web_link
     return TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment))
