@@ -93,12 +93,13 @@ def key(here: Settings) -> Finding:
     elif not where.exists():
         return _key_is_missing(here, where)
     else:
-        where_said = str(where)
+        where_said = str(where.absolute())
         if where.stat().st_mode & 0o077:
             return odd(f"Others on this machine can read the key in {where}.", f"Run: chmod 600 {where}")
     seal = Seal(read_key(here.secret_key, here.key_file, here.database))
     opened = [seal.open(secret) for secret in _sealed(here)]
-    return fine(f"The key in {where_said} opens all {len(opened)} secrets in the database.")
+    known = f"{len(opened)} secrets in the database were opened with it" if opened else "no secret needs it yet"
+    return fine(f"The key is in {where_said}; {known}.")
 
 
 def _key_is_missing(here: Settings, where: Path) -> Finding:
@@ -125,7 +126,7 @@ def users(here: Settings) -> Finding:
     if not found:
         advice = "`mitregate serve` shows how to become the first one; or run `mitregate user add NAME --role admin`."
         return odd("There is no user yet.", advice)
-    return fine(f"{len(found)} users.")
+    return fine("There is one user." if len(found) == 1 else f"There are {len(found)} users.")
 
 
 def base_url(here: Settings) -> Finding:

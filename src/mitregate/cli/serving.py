@@ -41,7 +41,7 @@ FIRST_USER = """
 FIRST_DEPLOYMENT = """
   To submit a first deployment, from this directory in another terminal:
 
-    {program} app add shop        # prints three lines that begin with `export`: run them, too
+    {elsewhere}{program} app add shop        # prints three lines that begin with `export`: run them, too
     {program} submit --pipeline shop --environment production --environment-type production --sequence 1
 
   The same with curl:
@@ -144,7 +144,14 @@ def _introduce(house: "House") -> None:
     url = house.settings.public_url
     token = house.installation.setup_token
     words = WELCOME + (FIRST_USER if token else "") + FIRST_DEPLOYMENT
-    said = words.format(version=__version__, url=url, token=quote(token or "", safe=""), program=program())
+    said = words.format(
+        version=__version__,
+        url=url,
+        token=quote(token or "", safe=""),
+        program=program(),
+        # Given as options, host and port are not known to other commands.
+        elsewhere=f"MITREGATE_BASE_URL={url} " if settings.load().public_url != url else "",
+    )
     sys.stderr.write(said + "\n")
     sys.stderr.flush()
 

@@ -114,4 +114,6 @@ def program() -> str:
     if shutil.which("mitregate"):
         return "mitregate"
     called = Path(sys.argv[0])
-    return os.path.relpath(called) if called.name == "mitregate" else f"{sys.executable} -m mitregate"
+    if called.name != "mitregate":
+        return f"{sys.executable} -m mitregate"
+    return min(os.path.relpath(called), str(called.absolute()), key=len)
