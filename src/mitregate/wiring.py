@@ -233,7 +233,9 @@ def _stop_on_signals() -> asyncio.Event:
 def set_up_logging(log_format: str) -> None:
     """Write the log to standard error, for people (`console`) or machines (`json`)."""
     is_json = log_format == "json"
-    render: Any = structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(colors=False)
+    # A plain traceback: the renderer's own choice prints local variables too, and among these are tokens.
+    console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    render: Any = structlog.processors.JSONRenderer() if is_json else console
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

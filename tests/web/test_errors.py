@@ -6,6 +6,7 @@ import httpx
 import pytest
 import structlog
 
+from mitregate.wiring import set_up_logging
 from tests.web.stage import Stage
 
 PATHS = ["/api/v1/gates", "/api/v1/changes", "/api/v1/apps", "/api/v1/me", "/api/v1/gates/x/wait"]
@@ -123,3 +124,26 @@ async def test_files_are_served_from_their_folder_only(stage: Stage) -> None:
     assert (await client.get("/static/icon.svg")).headers["content-type"] == "image/svg+xml"
     for path in ("/static/../native.py", "/static/%2e%2e/native.py", "/static/..%2fnative.py", "/static/"):
         assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+async def test_the_log_keeps_no_token(stage: Stage, log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the log says of an unforeseen error names the place, but not the token that was sent."""
+
+    class Broken:
+        """A store that fails as no store should."""
+
+        async def read(self, _flow: Any) -> None:
+            raise ZeroDivisionError
+
+    client = stage.client("admin")
+    stage.office.store = Broken()  # type: ignore[assignment]
+    set_up_logging(log_format)
+    try:
+        assert (await client.get("/api/v1/gates")).status_code == 500
+    finally:
+        structlog.reset_defaults()
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said
+    assert "auth.py" in said
+    assert stage.tokens["admin"] not in said
