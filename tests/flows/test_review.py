@@ -96,6 +96,31 @@ def test_a_window_opens_and_closes(waiting: Waiting) -> None:
     assert world.wake() == 0
 
 
+def test_a_status_keeps_its_time(waiting: Waiting) -> None:
+    """Other reasons for the same status do not change since when it holds, and are announced to nobody."""
+    waiting.plan(at(5), None)
+    waiting.world.wait(HOUR)
+    waiting.approve()
+    assert waiting.verdict == (AWAITING, ["window_not_open"])
+    assert waiting.world.gate(waiting.app).since == NOW
+    assert len(waiting.world.jobs()) == 1
+
+
+def test_nothing_starts_on_a_stale_approval(waiting: Waiting) -> None:
+    """A change whose approval went stale does not start when its window opens, but when it is approved again."""
+    waiting.plan(at(1), None)
+    waiting.approve()
+    waiting.world.submit(waiting.app, record(waiting.app, 2, label="1.1"))
+    waiting.world.now = at(1)
+    assert waiting.world.wake() == 1
+    assert (waiting.verdict, waiting.change.status) == (
+        (AWAITING, ["approvals_incomplete"]),
+        Status.AWAITING_IMPLEMENTATION,
+    )
+    waiting.approve()
+    assert (waiting.verdict, waiting.change.status) == ((ALLOWED, ["approved"]), Status.IMPLEMENTING)
+
+
 def test_an_approval_comes_too_late(waiting: Waiting) -> None:
     """A window that ends before anybody approved is missed, and approving then does not open it."""
     waiting.plan(at(1), at(2))

@@ -5,9 +5,10 @@ from mitregate.core.changes import Status
 from mitregate.core.deployments import Associations, State
 from mitregate.core.errors import Unknown
 from mitregate.core.gates import GatingStatus, Stage
-from mitregate.flows import ask, review
+from mitregate.flows import ask, review, settle
+from mitregate.flows.act import BY_ITSELF
 from tests.core.making import HOUR, NOW
-from tests.flows.world import ANN, World, codes, record, told
+from tests.flows.world import ANN, MANAGER, World, codes, record, told
 
 AWAITING, ALLOWED, PREVENTED = GatingStatus.AWAITING, GatingStatus.ALLOWED, GatingStatus.PREVENTED
 
@@ -145,6 +146,20 @@ def test_a_start_consumes_the_gate(world: World) -> None:
     assert world.wake() == 0
     assert told(world.jobs()) == [("awaiting", "withdrawn"), ("allowed", "withdrawn")]
     assert (world.gate(app), gate.stage, gate.verdict.status) == (gate, Stage.STARTED, ALLOWED)
+
+
+def test_what_has_started_is_not_decided_again(world: World) -> None:
+    """A gate that is consumed keeps its verdict past the end of its window, whoever wakes it."""
+    app = world.app()
+    world.submit(app, record(app))
+    key = world.gate(app).change_key or ""
+    world.do(MANAGER, review.plan, key, None, NOW + HOUR)
+    world.do(ANN, review.approve, key)
+    world.submit(app, record(app, 2, State.IN_PROGRESS))
+    gate = world.gate(app)
+    world.wait(2 * HOUR)
+    assert world.do(BY_ITSELF, settle.wake, gate) == gate
+    assert (world.gate(app), gate.verdict.status) == (gate, ALLOWED)
 
 
 def test_a_start_without_permission_is_recorded(world: World) -> None:
