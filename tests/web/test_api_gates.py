@@ -1,6 +1,7 @@
 """Gates over the native API."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -59,13 +60,24 @@ async def test_a_gate_says_when_it_opens_and_until_when(stage: Stage) -> None:
     assert "opensAt" not in after
 
 
-async def test_a_gate_is_decided_anew_before_it_is_shown(stage: Stage) -> None:
-    """A gate whose window has closed is not shown as allowed, though no worker runs."""
+@pytest.mark.parametrize(
+    ("path", "levels"),
+    [
+        ("/api/v1/gates/{}", ()),
+        ("/api/v1/gates/{}/wait", ()),
+        ("/api/v1/gates", ("items", 0)),
+        ("/api/v1/changes/CHG-1", ("gates", 0)),
+    ],
+)
+async def test_a_gate_is_decided_anew_before_it_is_shown(stage: Stage, path: str, levels: tuple[Any, ...]) -> None:
+    """A gate whose window has closed is nowhere shown as allowed, though no worker runs."""
     gate = await stage.submit()
     await stage.plan(gate, None, stage.clock() + timedelta(hours=1))
     await stage.approve(gate)
     stage.clock.advance(hours=1, microseconds=1)
-    shown = (await stage.client("viewer").get(f"/api/v1/gates/{gate.id}")).json()
+    shown = (await stage.client("viewer").get(path.format(gate.id))).json()
+    for level in levels:
+        shown = shown[level]
     assert shown["gatingStatus"] == "prevented"
 
 

@@ -65,15 +65,16 @@ async def test_the_board_is_in_order(stage: Stage, visit: Visit) -> None:
     assert "shop 1.4" not in text.partition("Recent decisions")[0]
 
 
-async def test_the_board_decides_anew_what_is_overdue(stage: Stage, visit: Visit) -> None:
-    """A gate whose window has closed is not on the board as allowed, though no worker runs."""
+@pytest.mark.parametrize("path", ["/", "/changes/CHG-1", "/gates/{}"])
+async def test_what_is_overdue_is_decided_anew(stage: Stage, visit: Visit, path: str) -> None:
+    """A gate whose window has closed is on no page as allowed, though no worker runs."""
     gate = await stage.submit()
     await stage.plan(gate, None, stage.clock() + timedelta(hours=1))
     await stage.approve(gate)
     browser = await visit("viewer")
-    assert "allowed" in (await browser.see("/")).text
+    assert ("span", {"class": "badge allowed"}) in (await browser.see(path.format(gate.id))).tags
     stage.clock.advance(hours=2)
-    page = await browser.see("/")
+    page = await browser.see(path.format(gate.id))
     assert ("span", {"class": "badge prevented"}) in page.tags
     assert ("span", {"class": "badge allowed"}) not in page.tags
 

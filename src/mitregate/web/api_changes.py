@@ -11,6 +11,7 @@ from mitregate.core.queries import ChangeQuery
 from mitregate.flows import ask, review
 from mitregate.web.bodies import Judgement, Move, NewComment, Plan
 from mitregate.web.counter import PAGE, SECURED, Asker, Cursor, Desk, Limit, cut, number, refusals
+from mitregate.web.holding import refresh
 from mitregate.web.office import Office
 from mitregate.web.views import ChangeDetail, ChangePage, change_detail, change_out, given
 
@@ -148,7 +149,10 @@ async def comment_on_change(office: Desk, principal: Asker, key: Key, data: JSON
 
 
 async def _shown(office: Office, principal: Principal, key: str) -> ChangeDetail:
-    return change_detail(await office.read(ask.change, key, principal), office.ports.base_url)
+    view = await office.read(ask.change, key, principal)
+    if await refresh(office, view.gates):
+        view = await office.read(ask.change, key, principal)
+    return change_detail(view, office.ports.base_url)
 
 
 ROUTES = (

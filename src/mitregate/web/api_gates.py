@@ -10,7 +10,7 @@ from mitregate.core.gates import GatingStatus, Stage
 from mitregate.core.queries import GateQuery
 from mitregate.flows import ask
 from mitregate.web.counter import PAGE, SECURED, Asked, Asker, Cursor, Desk, Id, Limit, cut, refusals
-from mitregate.web.holding import hold, settled
+from mitregate.web.holding import hold, refresh, settled
 from mitregate.web.views import GateOut, GatePage, gate_out, given
 
 TAG = ["Gates"]
@@ -56,7 +56,10 @@ async def list_gates(
         before=cursor,
         limit=limit + 1,
     )
-    gates, is_more = cut(await office.read(ask.gates, query, principal), limit)
+    found = await office.read(ask.gates, query, principal)
+    if await refresh(office, found):
+        found = await office.read(ask.gates, query, principal)
+    gates, is_more = cut(found, limit)
     items = tuple(gate_out(gate, office.ports.base_url) for gate in gates)
     return GatePage(items=items, next=given(items[-1].id if is_more else None))
 

@@ -1,7 +1,5 @@
 """Board: what the pages show, read in one go."""
 
-from datetime import datetime
-
 import msgspec
 from msgspec import Struct
 
@@ -106,11 +104,6 @@ def read_board(uow: UnitOfWork, principal: Principal, before: str | None) -> Boa
         decided=tuple(decided[:DECIDED]),
         is_new=not uow.gates.page(GateQuery(limit=1)),
     )
-
-
-def overdue(board: Board, now: datetime) -> list[Gate]:
-    """Name the gates on the board whose wake time has come, so that they must be decided anew before they are shown."""
-    return [row.gate for row in (*board.waiting, *board.others) if ask.is_overdue(row.gate, now)]
 
 
 def read_change(uow: UnitOfWork, principal: Principal, key: str) -> ChangePage:

@@ -1,6 +1,10 @@
-"""Holding: a caller waits for a gate, woken by the commit that touches it or by the gate's own wake time."""
+"""Holding: gates as they are at this instant, and callers who wait for one to be decided.
+
+Whoever waits is woken by the commit that touches the gate, or by the gate's own wake time: no clock is polled.
+"""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from mitregate.core.gates import Gate, GatingStatus, Stage
@@ -27,6 +31,14 @@ async def settled(office: Office, principal: Principal, gate_id: str) -> Gate:
     if ask.is_overdue(gate, office.ports.now()):
         return await office.transact(BY_ITSELF, settle.wake, gate)
     return gate
+
+
+async def refresh(office: Office, gates: Iterable[Gate]) -> bool:
+    """Decide anew those of *gates* whose wake time has come; say whether there were any and all must be read again."""
+    late = [gate for gate in gates if ask.is_overdue(gate, office.ports.now())]
+    for gate in late:
+        await office.transact(BY_ITSELF, settle.wake, gate)
+    return bool(late)
 
 
 async def hold(

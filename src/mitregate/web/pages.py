@@ -10,18 +10,16 @@ from msgspec import Struct
 
 from mitregate.core.changes import Transition
 from mitregate.core.errors import Malformed
-from mitregate.flows import deliver, review, settle
-from mitregate.flows.act import BY_ITSELF
+from mitregate.flows import deliver, review
 from mitregate.web.board import (
     approve_as_seen,
     move_as_seen,
-    overdue,
     read_board,
     read_change,
     read_gate,
 )
 from mitregate.web.counter import Desk
-from mitregate.web.holding import settled
+from mitregate.web.holding import refresh, settled
 from mitregate.web.rendering import SAID, go, render
 from mitregate.web.visitors import Guest
 
@@ -54,17 +52,14 @@ class PlanForm(Form, frozen=True, kw_only=True):
 async def show_board(office: Desk, visitor: Guest, said: Said = "", before: FromQuery[str | None] = None) -> Template:
     """Show what waits."""
     board = await office.read(read_board, visitor.principal, before)
-    now = office.ports.now()
-    if late := overdue(board, now):
-        for gate in late:
-            await office.transact(BY_ITSELF, settle.wake, gate)
+    if await refresh(office, (row.gate for row in (*board.waiting, *board.others))):
         board = await office.read(read_board, visitor.principal, before)
     return render(
         "board.html",
         visitor=visitor,
         said=SAID.get(said),
         board=board,
-        now=now,
+        now=office.ports.now(),
         is_first=before is None,
         base_url=office.ports.base_url,
         cloud_id=office.about.cloud_id,
@@ -75,6 +70,8 @@ async def show_board(office: Desk, visitor: Guest, said: Said = "", before: From
 async def show_change(office: Desk, visitor: Guest, key: FromPath[str], said: Said = "") -> Template:
     """Show a change."""
     page = await office.read(read_change, visitor.principal, key)
+    if await refresh(office, page.view.gates):
+        page = await office.read(read_change, visitor.principal, key)
     return render("change.html", visitor=visitor, said=SAID.get(said), page=page, now=office.ports.now())
 
 
