@@ -4,8 +4,6 @@ import signal
 import threading
 import time
 
-import pytest
-
 from tests.acceptance.callers import Caller, deployment, until
 from tests.acceptance.house import House
 from tests.acceptance.receipts import told
@@ -14,8 +12,7 @@ from tests.fakes.sink import answers, hangs, running_sink
 WAITERS = 20
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["terminated", "interrupted"])
-def test_a_server_stops_though_many_wait(house: House, signum: signal.Signals) -> None:
+def test_a_server_stops_though_many_wait(house: House) -> None:
     """A server with many open waits and idle connections answers every wait and ends within seconds with code 0."""
     server = house.serve()
     person = house.first_user(server)
@@ -38,7 +35,7 @@ def test_a_server_stops_though_many_wait(house: House, signum: signal.Signals) -
         waiter.start()
     time.sleep(0.5)
     began = time.monotonic()
-    server.signal(signum)
+    server.signal(signal.SIGTERM)
     assert server.ends() == 0
     assert time.monotonic() - began < 4
     for waiter in waiters:
@@ -68,11 +65,13 @@ def test_a_delivery_under_way_is_finished(house: House) -> None:
         until(lambda: not person.get("/deliveries", state="open")["items"])
 
 
-def test_a_worker_stops(postgres_house: House) -> None:
-    """A worker that does not serve ends on SIGTERM with code 0."""
-    worker = postgres_house.work()
+def test_both_kinds_of_process_stop_on_either_signal(postgres_house: House) -> None:
+    """A server and a worker on one database end with code 0 on SIGTERM as on Ctrl-C."""
+    server, worker = postgres_house.serve(), postgres_house.work()
     worker.says("works")
     began = time.monotonic()
-    assert worker.stop() == 0
+    server.signal(signal.SIGINT)
+    worker.signal(signal.SIGTERM)
+    assert (server.ends(), worker.ends()) == (0, 0)
     assert time.monotonic() - began < 4
-    assert "Traceback" not in worker.said
+    assert "Traceback" not in server.said + worker.said

@@ -166,9 +166,12 @@ class Sink:
         """Stop listening and drop all connections."""
         if self._server is not None:
             self._server.close()
+        # Who came in just now is on the list after a turn of the loop, and a closed connection is gone after another.
+        await asyncio.sleep(0)
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
+        await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
