@@ -11,17 +11,16 @@ import pytest
 
 from mitregate.cli import main
 from mitregate.stores import schema
-from tests.cli.running import Begin, Cooked, Ran, Run, Server, begin, copy_database
+from tests.cli.running import Begin, Cooked, Ran, Run, Server, begin, copy_database, outside
 
 NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of whoever runs the tests reaches them, and no file is written outside of their folder."""
-    for name in list(os.environ):
-        if name.startswith("MITREGATE_"):
-            monkeypatch.delenv(name)
+    """Neither settings nor the terminal of whoever runs the tests reach them, and files stay in their own folder."""
+    for name in set(os.environ) - set(outside()):
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 

@@ -54,8 +54,8 @@ Cooked = Callable[..., dict[str, Any]]
 
 
 def outside() -> dict[str, str]:
-    """Give the environment without any of our settings."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("MITREGATE_")}
+    """Give the environment without any of our settings, and without the width of a terminal."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MITREGATE_", "COLUMNS"))}
 
 
 class Begin(Protocol):

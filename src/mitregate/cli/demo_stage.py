@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from mitregate.settings import PREFIX, Settings, load
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds that a server may take to start, and a command to end."""
 
 INDENT = "   "

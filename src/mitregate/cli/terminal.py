@@ -49,12 +49,12 @@ def moment(instant: datetime | None) -> str:
 
 def say(line: str = "", *, style: str = "") -> None:
     """Write a remark for people to standard error."""
-    console(sys.stderr).print(line, style=style or None)
+    console(sys.stderr).print(line, style=style or None, soft_wrap=True)
 
 
 def show(line: str = "", *, style: str = "") -> None:
     """Write a line of the result to standard output."""
-    console(sys.stdout).print(line, style=style or None)
+    console(sys.stdout).print(line, style=style or None, soft_wrap=True)
 
 
 def show_json(value: object) -> None:
@@ -106,7 +106,7 @@ def console(stream: TextIO) -> "Console":
     from rich.console import Console
 
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
 def program() -> str:
