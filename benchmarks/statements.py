@@ -28,6 +28,12 @@ APP = App(
 )
 ASKER = Principal(name=APP.name, origin="127.0.0.1", app_id=APP.id, scopes=APP.scopes)
 
+PLACES = 1000
+"""Statements of one submit, at most."""
+
+PLACES = 1000
+"""Statements of one submit, at most."""
+
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 
 Values = Mapping[str, Any]
@@ -45,7 +51,10 @@ class Statement(Struct, frozen=True, kw_only=True):
         filled = dict(self.values)
         for name in self.varying:
             value = filled[name]
-            filled[name] = value.replace(str(MARK), str(number)) if isinstance(value, str) else number
+            if isinstance(value, str):
+                filled[name] = value.replace(str(MARK), str(number))
+            else:  # the number of the deployment, or that of a change, which is a hundred times it and its place
+                filled[name] = number if value == MARK else value + (number - MARK) * PLACES
         return filled
 
 
@@ -65,11 +74,12 @@ class Recorder:
 
     def writes(self) -> list[Statement]:
         """Give the statements that changed something."""
-        return [_statement(sql, values) for sql, values, rows in self.seen if rows and _is_write(sql)]
+        writes = [(sql, values) for sql, values, rows in self.seen if rows and _is_write(sql)]
+        return [_statement(sql, values, place) for place, (sql, values) in enumerate(writes)]
 
     def reads(self) -> list[Statement]:
         """Give the statements that changed nothing by their nature."""
-        return [_statement(sql, values) for sql, values, _ in self.seen if not _is_write(sql)]
+        return [_statement(sql, values, 0) for sql, values, _ in self.seen if not _is_write(sql)]
 
 
 class RecordingCursor:
@@ -113,9 +123,13 @@ def record_read(connection: Any, texts: Texts) -> Statement:
     return recorder.reads()[-1]
 
 
-def _statement(sql: str, values: dict[str, Any]) -> Statement:
+def _statement(sql: str, values: dict[str, Any], place: int) -> Statement:
+    if "INTO changes" in sql:
+        values = values | {"number": MARK * PLACES + place}
     varying = tuple(
-        name for name, value in values.items() if value == MARK or (isinstance(value, str) and str(MARK) in value)
+        name
+        for name, value in values.items()
+        if (isinstance(value, int) and value >= MARK) or (isinstance(value, str) and str(MARK) in value)
     )
     return Statement(sql=sql, values=values, varying=varying)
 

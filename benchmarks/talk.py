@@ -1,6 +1,7 @@
 """HTTP/1.1 as the load generator speaks it: prebuilt requests, keep-alive, no pipelining, no parsing beyond need."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import cast
 
 from msgspec import Struct
@@ -19,7 +20,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class Line(asyncio.Protocol):
+class Line(asyncio.Protocol, ABC):
     """One connection, on which one request is under way at a time."""
 
     def __init__(self) -> None:
@@ -38,9 +39,9 @@ class Line(asyncio.Protocol):
             self._transport.abort()
             self._transport = None
 
+    @abstractmethod
     def answered(self, status: int, body: bytes) -> None:
         """Take the answer to the request under way."""
-        raise NotImplementedError
 
     def lost(self) -> None:
         """Take note that the server has closed the connection."""

@@ -82,6 +82,9 @@ class Deployments(Protocol):
     def get(self, key: DeploymentKey) -> Deployment | None:
         """Read one deployment, locked against other transactions where these run beside this one."""
 
+    def get_all(self, keys: Sequence[DeploymentKey]) -> dict[DeploymentKey, Deployment]:
+        """Read those of several deployments that are there, locked likewise, in one go."""
+
     def keep(self, deployment: Deployment, at: datetime) -> None:
         """Keep a deployment in place of the one with its key, if any; properties replace the earlier ones."""
 

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -30,6 +31,18 @@ async def test_numbers_are_never_given_twice(store: Store) -> None:
     numbers = [(await store.transact(lambda uow: uow.changes.add(change()))).number for _ in range(3)]
     numbers += await store.transact(lambda uow: [uow.changes.add(change()).number for _ in range(3)])
     assert numbers == sorted(set(numbers))
+
+
+async def test_a_batch_shares_its_numbers(store: Store, other: Store) -> None:
+    """Changes of flows that share transactions, in two stores at once, get numbers of their own, however many."""
+
+    def open_some(uow: UnitOfWork) -> list[int]:
+        return [uow.changes.add(change()).number for _ in range(3)]
+
+    found = await asyncio.gather(*(each.transact(open_some) for each in (store, other) * 60))
+    numbers = [number for some in found for number in some]
+    assert len(set(numbers)) == 360
+    assert all(some == sorted(some) for some in found)
 
 
 async def test_keeping_makes_a_new_revision(store: Store) -> None:

@@ -69,6 +69,9 @@ class Memory:
 
     # --- the unit of work ---
 
+    def renew(self, flows: int = 1) -> None:
+        pass
+
     def open(self) -> None:
         self.has_written = self.was_overtaken = False
 

@@ -13,6 +13,18 @@ async def test_a_deployment_comes_back_as_it_was(store: Store) -> None:
     assert await store.read(lambda uow: uow.deployments.get(key(2))) is None
 
 
+async def test_several_are_read_in_one_go(store: Store) -> None:
+    """Of several deployments those are read that are there; ids may hold anything, and numbers be as low as they go."""
+    odd = key(-(2**63), pipeline_id='"p"/1 %s :x', environment_id="ümläut ['e']")
+    first, second = deployment(1), deployment(2, key=odd)
+    await store.transact(lambda uow: [uow.deployments.keep(kept, NOW) for kept in (first, second)])
+    wanted = [key(1), odd, key(3)]
+    assert await store.read(lambda uow: uow.deployments.get_all(wanted)) == {key(1): first, odd: second}
+    assert await store.transact(lambda uow: uow.deployments.get_all(wanted)) == {key(1): first, odd: second}
+    assert await store.read(lambda uow: uow.deployments.get_all([odd])) == {odd: second}
+    assert await store.read(lambda uow: uow.deployments.get_all([key(3)])) == {}
+
+
 async def test_an_update_replaces(store: Store) -> None:
     """A newer update takes the place of the earlier one, whether or not that was read before."""
     first, second, third = deployment(), deployment(update=2, state=State.IN_PROGRESS), deployment(update=3)

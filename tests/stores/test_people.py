@@ -24,6 +24,29 @@ async def test_apps_are_listed_by_name(store: Store) -> None:
     assert await store.read(lambda uow: [found.name for found in uow.apps.all()]) == ["Beta", "app", "zeta", "été"]
 
 
+async def test_an_app_is_not_remembered_too_long(store: Store) -> None:
+    """A flow sees the app it has added or removed itself, and the next read sees what was committed."""
+
+    def come_and_go(uow: UnitOfWork) -> list[bool]:
+        seen = [uow.apps.get("new") is not None]
+        uow.apps.add(app("new"))
+        seen.append(uow.apps.get("new") is not None)
+        uow.apps.remove("new")
+        return [*seen, uow.apps.get("new") is not None]
+
+    assert await store.transact(come_and_go) == [False, True, False]
+    assert await store.read(lambda uow: uow.apps.get("app")) == app()
+    await store.transact(lambda uow: uow.apps.remove("app"))
+    assert await store.read(lambda uow: uow.apps.get("app")) is None
+
+
+async def test_a_token_comes_with_its_holder(store: Store) -> None:
+    """A token is read with the app or the user that holds it, or with nobody."""
+    await store.transact(keep(user(), token("a", app_id="app"), token("u", user_id="ann"), token("s")))
+    holders = await store.read(lambda uow: [uow.people.holder(f"#{name}") for name in ("a", "u", "s", "none")])
+    assert holders == [(token("a", app_id="app"), app()), (token("u", user_id="ann"), user()), (token("s"), None), None]
+
+
 async def test_names_are_taken_once(store: Store) -> None:
     """A second app or user of the same name is refused, and the first one stays."""
     await store.transact(keep(user()))

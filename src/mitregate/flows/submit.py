@@ -20,12 +20,14 @@ def submit(act: Act, deployments: Sequence[Deployment]) -> None:
     opens a gate with a change, which are there when this returns; one that reports progress ends the gate's wait and is
     told to its change.
     """
+    known = act.uow.deployments.get_all([deployment.key for deployment in deployments])
     for deployment in deployments:
-        stored = act.uow.deployments.get(deployment.key)
+        stored = known.get(deployment.key)
         if stored is not None and not is_newer(deployment, stored):
             _catch_up(act, stored, deployment)
             continue
         act.uow.deployments.keep(deployment, act.now)
+        known[deployment.key] = deployment
         gate = act.uow.gates.of(deployment.key) if stored is not None else None
         _follow(act, gate, deployment)
 

@@ -244,6 +244,7 @@ def _together(session: Session, batch: list[Waiting]) -> tuple[Answers, Touched]
     work = False
     answers: Answers = []
     unit = session.begin(is_alone=False)
+    unit.renew(len(batch))
     for waiting in batch:
         answers.append((waiting, _among_others(session, unit, waiting.flow)))
         gates |= unit.touched.gates or set()
@@ -277,6 +278,7 @@ def _alone(session: Session, flow: Callable[[Unit], Any]) -> tuple[Outcome, Touc
     failure: BaseException = StoreError()
     for attempt in range(1, TRIES + 1):
         unit = session.begin(is_alone=True)
+        unit.renew()
         unit.open()
         try:
             value = flow(unit)

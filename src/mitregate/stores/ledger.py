@@ -1,18 +1,32 @@
 """The ledger of one flow, and what the tables of a unit of work share."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Stale
+from mitregate.core.people import App
 from mitregate.stores.dialect import Texts
 
 
 class Ledger:
-    """What one flow has done so far, and what it has found where others write, too."""
+    """What one flow has done so far, and what it has found where others write, too.
+
+    Beyond the flow, for as long as the transaction lasts, it holds the apps that were read and the numbers that were
+    drawn for changes: on PostgreSQL each question costs a round trip that the whole batch has to wait for.
+    """
 
     def __init__(self) -> None:
+        self.renew(0)
         self.clear()
+
+    def renew(self, flows: int) -> None:
+        """Begin a transaction of so many flows."""
+        self.flows = flows
+        self.apps: dict[str, App | None] = {}
+        self.numbers: deque[int] = deque()
+        self.drawn = 0
 
     def clear(self) -> None:
         """Begin a flow."""

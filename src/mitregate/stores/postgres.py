@@ -57,6 +57,10 @@ _WORDS = {
     r"utc_after\((:\w+)\)": _CLOCK.format(r" + CAST(\1 AS double precision) * interval '1 second'"),
     r"texts_of\((:\w+)\)": r"json_array_elements_text(CAST(\1 AS json))",
     r"pairs_of\((:\w+)\)": r"json_each_text(CAST(\1 AS json))",
+    r"arrays_of\((:\w+)\)": r"json_array_elements(CAST(\1 AS json))",
+    r"numbers_of_changes\((:\w+)\)": (
+        r"(SELECT nextval(pg_get_serial_sequence('changes', 'number')) AS number FROM generate_series(1, \1))"
+    ),
 }
 READING = _WORDS
 WRITING = _WORDS | {r"/\* (for update.*?) \*/": r"\1"}

@@ -44,7 +44,13 @@ WORDS = {
     r"utc_now\(\)": "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')",
     r"utc_after\((:\w+)\)": r"strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', \1 || ' seconds')",
     r"/\* (indexed by \w+) \*/": r"\1",
-    r"(?:texts|pairs)_of\((:\w+)\)": r"json_each(\1)",
+    r"(?:texts|pairs|arrays)_of\((:\w+)\)": r"json_each(\1)",
+    # Inside the one writer's transaction these are free until they are used.
+    r"numbers_of_changes\((:\w+)\)": (
+        r"(WITH RECURSIVE free(number, wanted) AS (SELECT coalesce(max(seq), 0) + 1, \1 FROM sqlite_sequence"
+        r" WHERE name = 'changes' UNION ALL SELECT number + 1, wanted - 1 FROM free WHERE wanted > 1)"
+        r" SELECT number FROM free)"
+    ),
 }
 
 MIGRATE = "Run `mitregate migrate` once before the server starts."
@@ -260,6 +266,7 @@ class SqliteStore:
     def _read(self, flow: Callable[[UnitOfWork], T]) -> T:
         self._reader.execute("BEGIN")
         try:
+            self._unit.renew()
             self._unit.open()
             return flow(self._unit)
         finally:

@@ -27,6 +27,10 @@ class Unit(Table):
         self.jobs = JobTable(connection, texts, ledger)
         self.audit = AuditLog(connection, texts, ledger)
 
+    def renew(self, flows: int = 1) -> None:
+        """Begin a transaction of so many flows: nothing is remembered of the one before."""
+        self._ledger.renew(flows)
+
     def open(self) -> None:
         """Begin a flow: nothing is touched or read yet."""
         self._ledger.clear()

@@ -8,15 +8,32 @@ from mitregate.core.queries import AuditQuery, ChangeQuery
 from mitregate.stores.ledger import Table
 from mitregate.stores.rows import Values, body, change_of, comment_of, entry_of, instant, plain
 
+DRAWN = 64
+"""Numbers for changes that are drawn at once, at most."""
+
 
 class ChangeTable(Table):
     """The embedded change requests."""
 
     def add(self, change: Change) -> Change:
         """Keep a new change; give it with its number."""
-        row = self._q.add_change(self._connection, **_columns(change), created_at=instant(change.created_at))
-        self._ledger.has_written = True
-        return replace(change, number=row[0])
+        numbers = self._ledger.numbers
+        if not numbers:
+            self._draw()
+        number = numbers.popleft()
+        values = plain(number=number, created_at=instant(change.created_at))
+        self._write(self._q.add_change, _columns(change) | values)
+        return replace(change, number=number)
+
+    def _draw(self) -> None:
+        """Draw numbers for the flows to come: one each at first, then as many again each time.
+
+        What is left over at the end of the transaction is lost on PostgreSQL: under load numbers have gaps.
+        """
+        ledger = self._ledger
+        count = min(max(ledger.flows, ledger.drawn, 1), DRAWN)
+        ledger.numbers.extend(row[0] for row in self._q.draw_numbers(self._connection, count=count))
+        ledger.drawn += count
 
     def get(self, number: int) -> Change | None:
         """Read one change, locked against other transactions where these run beside this one."""

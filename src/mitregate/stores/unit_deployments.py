@@ -1,6 +1,6 @@
 """Deployments in the database, each as its newest update."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from mitregate.core.deployments import Deployment, DeploymentKey
@@ -16,6 +16,17 @@ class DeploymentTable(Table):
         row = self._q.deployment(self._connection, **key_values(key))
         found = self._ledger.found[key] = deployment_of(row) if row else None
         return found
+
+    def get_all(self, keys: Sequence[DeploymentKey]) -> dict[DeploymentKey, Deployment]:
+        """Read those of several deployments that are there, locked likewise, in one go."""
+        if len(keys) == 1:
+            found = self.get(keys[0])
+            return {} if found is None else {keys[0]: found}
+        wanted = body([list(key_values(key).values()) for key in keys])
+        rows = self._q.deployments_of_keys(self._connection, **plain(keys=wanted))
+        known = {key_of(row[:4]): deployment_of(row[4:]) for row in rows}
+        self._ledger.found |= {key: known.get(key) for key in keys}
+        return known
 
     def keep(self, deployment: Deployment, at: datetime) -> None:
         """Keep a deployment in place of the one with its key, if any; properties replace the earlier ones.

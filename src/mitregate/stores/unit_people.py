@@ -23,13 +23,16 @@ class AppTable(Table):
             signing_secret=app.signing_secret,
             created_at=instant(app.created_at),
         )
+        self._ledger.apps.clear()
         if not self._change(self._q.add_app, values):
             raise Stale(f"There is an app named {app.name!r} already.", advice="Choose another name.")
 
     def get(self, app_id: str) -> App | None:
-        """Read one app."""
-        row = self._q.app(self._connection, **plain(id=app_id))
-        return app_of(row) if row else None
+        """Read one app, as it was when this transaction first asked for it."""
+        if app_id not in self._ledger.apps:
+            row = self._q.app(self._connection, **plain(id=app_id))
+            self._ledger.apps[app_id] = app_of(row) if row else None
+        return self._ledger.apps[app_id]
 
     def by_client(self, client_id: str) -> App | None:
         """Read the app with that OAuth client id."""
@@ -42,6 +45,7 @@ class AppTable(Table):
 
     def remove(self, app_id: str) -> None:
         """Forget an app with its tokens and deployments; its open jobs are withdrawn, its gates stay."""
+        self._ledger.apps.clear()
         self._write(self._q.withdraw_jobs_of_app, plain(app_id=app_id, note="The app was removed."))
         self._write(self._q.remove_app, plain(id=app_id))
 

@@ -1,8 +1,11 @@
--- name: add_change^
--- Keeps a new change and gives it a number.
-INSERT INTO changes (title, status, revision, created_at, updated_at, body)
-VALUES (:title, :status, :revision, :created_at, :updated_at, :body)
-RETURNING number
+-- name: draw_numbers
+-- Draws numbers for new changes.
+SELECT drawn.number FROM numbers_of_changes(:count) AS drawn
+
+-- name: add_change!
+-- Keeps a new change under a number that was drawn for it.
+INSERT INTO changes (number, title, status, revision, created_at, updated_at, body)
+VALUES (:number, :title, :status, :revision, :created_at, :updated_at, :body)
 
 -- name: change^
 -- Reads one change, under lock.

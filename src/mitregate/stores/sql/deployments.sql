@@ -7,6 +7,21 @@ WHERE
     AND environment_id = :environment_id AND sequence_number = :sequence_number
 /* for update */
 
+-- name: deployments_of_keys
+-- Reads deployments, each by its key in a JSON array of arrays, under lock.
+SELECT
+    known.app_id AS app_id, known.pipeline_id AS pipeline_id,
+    known.environment_id AS environment_id, known.sequence_number AS sequence_number,
+    known.body AS body
+FROM arrays_of(:keys) AS wanted
+INNER JOIN deployments AS known
+    ON
+        known.app_id = wanted.value ->> 0 AND known.pipeline_id = wanted.value ->> 1
+        AND known.environment_id = wanted.value ->> 2
+        AND known.sequence_number = CAST(wanted.value ->> 3 AS bigint)
+ORDER BY known.app_id, known.pipeline_id, known.environment_id, known.sequence_number
+/* for update of known */
+
 -- name: add_deployment!
 -- Keeps a deployment that is new; an error if somebody else has put it there since it was looked for.
 INSERT INTO deployments (
