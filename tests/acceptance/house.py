@@ -186,6 +186,11 @@ class House:
         self._callers.append(person)
         return person
 
+    def is_sound(self) -> None:
+        """Insist that no process has told of an error of its own making."""
+        for process in self._processes:
+            assert "Traceback" not in process.said, process.said[process.said.index("Traceback") :][:TAIL]
+
     def close(self) -> None:
         """End whatever still runs."""
         for caller in self._callers:
@@ -196,10 +201,11 @@ class House:
 
 @contextlib.contextmanager
 def open_house(folder: Path, database: str, **settings: str) -> Iterator[House]:
-    """Keep house for as long as the block lasts; nothing of it runs on afterwards."""
+    """Keep house for as long as the block lasts; nothing of it runs on afterwards, and nothing in it has gone wrong."""
     house = House(folder, database, **settings)
     try:
         yield house
+        house.is_sound()
     finally:
         house.close()
 

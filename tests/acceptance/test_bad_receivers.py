@@ -128,20 +128,20 @@ def test_internal_addresses_are_refused(sqlite_house: House) -> None:
         told(sink, app.made["signingSecret"], deployment(), "awaiting", within=10)
 
 
-def test_a_dead_delivery_can_be_retried(house: House) -> None:
+def test_a_dead_delivery_can_be_retried(sqlite_house: House) -> None:
     """A receiver that is gone for good ends the ladder; the dead delivery is listed, and sent again by hand."""
-    server = house.serve()
-    person = house.first_user(server)
+    server = sqlite_house.serve()
+    person = sqlite_house.first_user(server)
     with running_sink() as sink:
-        app = house.app(person, "gone", sink.url)
+        app = sqlite_house.app(person, "gone", sink.url)
         sink.tell(answers(410))
         app.submit(deployment())
         (dead,) = until(lambda: person.get("/deliveries", state="dead")["items"])
         assert "410" in dead["note"]
-        listed = house.run("delivery", "list", "--state", "dead", "--json")
+        listed = sqlite_house.run("delivery", "list", "--state", "dead", "--json")
         assert [found["id"] for found in json.loads(listed.stdout)["items"]] == [dead["id"]]
 
-        retried = house.run("delivery", "retry", dead["id"])
+        retried = sqlite_house.run("delivery", "retry", dead["id"])
         assert retried.returncode == 0, retried.stderr
         sink.wait(2)
         first, second = receipts(sink, app.made["signingSecret"])
