@@ -143,11 +143,11 @@ class House:
         self._processes.append(server)
         return server
 
-    def again(self, server: Server) -> Server:
+    def again(self, server: Server, **settings: str) -> Server:
         """Start a server where an earlier one was, under the same address and name; connections to that are let go."""
         for caller in self._callers:
             caller.close()
-        return self.serve(name=server.words.stem, port=int(server.url.rpartition(":")[2]))
+        return self.serve(name=server.words.stem, port=int(server.url.rpartition(":")[2]), **settings)
 
     def work(self, *, name: str = "worker") -> Process:
         """Start a worker that does not serve."""

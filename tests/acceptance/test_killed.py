@@ -8,11 +8,13 @@ import os
 import random
 import time
 
+from tests.acceptance.callers import deployment, until
 from tests.acceptance.house import House
 from tests.acceptance.ledger import Ledger
 from tests.acceptance.load import Load
+from tests.acceptance.receipts import words
 from tests.acceptance.verdicts import Verdicts
-from tests.fakes.sink import Behaviour, answers, running_sink
+from tests.fakes.sink import Behaviour, answers, hangs, running_sink
 
 KILLS = int(os.environ.get("MITREGATE_TEST_KILLS", "4"))
 SEED = os.environ.get("MITREGATE_TEST_SEED", "mitre")
@@ -56,3 +58,19 @@ def test_killed_at_random_under_load(house: House) -> None:
         verdicts.check()
         print(verdicts.summary())
         assert [process.stop() for process in (server, *workers)] == [0] * (1 + len(workers))
+
+
+def test_a_server_that_is_back_does_not_wait_for_itself(sqlite_house: House) -> None:
+    """What a server on SQLite was delivering when it was killed is delivered once it is back, not a minute later."""
+    server = sqlite_house.serve(MITREGATE_OUTBOUND_TIMEOUT="10")
+    person = sqlite_house.first_user(server)
+    with running_sink(default=hangs) as sink:
+        app = sqlite_house.app(person, "ci", sink.url)
+        app.submit(deployment())
+        sink.wait(1)
+        server.kill()
+        sink.default = answers()
+        sqlite_house.again(server, MITREGATE_OUTBOUND_TIMEOUT="10")
+        sink.wait(2)
+        until(lambda: person.get("/deliveries", state="done")["items"])
+        assert words(sink, app.made["signingSecret"], deployment()) == ["awaiting"]

@@ -2,6 +2,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mitregate.core.gates import GatingStatus, Stage
 from mitregate.stores import open_store, sqlite
 from mitregate.stores.dialect import Texts
 from mitregate.stores.location import sqlite_path
-from tests.stores.made import gate
+from tests.stores.made import gate, job, keep
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,6 +81,22 @@ async def test_one_process_serves(sqlite_store_url: str) -> None:
     await serving.close()
     third = open_store(sqlite_store_url, is_serving=True)
     await third.close()
+
+
+async def test_who_serves_takes_over_from_the_dead(sqlite_store_url: str) -> None:
+    """Jobs leased by a process that died are free at once for the next one that serves, but not for a command."""
+    dead = open_store(sqlite_store_url, is_serving=True)
+    await dead.transact(keep(job()))
+    (lost,) = await dead.transact(lambda uow: uow.jobs.claim("dead", timedelta(days=1), 9, []))
+    await dead.close()
+    beside = open_store(sqlite_store_url)
+    assert await beside.transact(lambda uow: uow.jobs.claim("beside", timedelta(days=1), 9, [])) == []
+    await beside.close()
+    following = open_store(sqlite_store_url, is_serving=True)
+    (taken,) = await following.transact(lambda uow: uow.jobs.claim("following", timedelta(days=1), 9, []))
+    assert taken.job == lost.job
+    assert not await following.transact(lambda uow: uow.jobs.settle(lost, lost.job, None))
+    await following.close()
 
 
 async def test_a_command_beside_the_server_is_heard(sqlite_store_url: str) -> None:

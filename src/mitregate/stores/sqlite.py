@@ -139,6 +139,12 @@ class SqliteSession:
         self._unit = Unit(self._connection, texts)
         self._seen = self._data_version()
 
+    def take_over(self) -> None:
+        """Take over what the process that served before had begun: nobody has to wait until its leases run out."""
+        unit = self.begin(is_alone=True)
+        unit.jobs.free()
+        self.commit(unit.touched)
+
     def begin(self, *, is_alone: bool) -> Unit:  # noqa: ARG002 - there is one writer
         """Begin a transaction as the only writer."""
         self._connection.execute("BEGIN IMMEDIATE")
@@ -229,6 +235,8 @@ class SqliteStore:
             self._serving = ServingLock(path) if is_serving else None
             texts = Texts("sqlite3", WORDS)
             session = SqliteSession(path, texts, patience_ms)
+            if is_serving:
+                session.take_over()
         except BaseException:
             self._release()
             raise

@@ -41,6 +41,10 @@ class JobTable(Table):
         # RETURNING promises no order.
         return [claim_of(row, lease) for row in sorted(rows, key=lambda row: (row[8], row[13]))]
 
+    def free(self) -> None:
+        """End all leases: for the only process that works on this database, since whoever held them is dead."""
+        self._write(self._q.free_jobs, plain())
+
     def settle(self, claim: Claim, job: Job, attempt: Attempt | None) -> bool:
         """Keep *job* as it is after a try, and end the lease, if the lease is still held; say whether it was."""
         held = plain(lease=claim.lease, leased_until=instant(claim.leased_until))

@@ -42,6 +42,12 @@ RETURNING
     id, provider, lane, gate_id, payload, state, rung, attempts, due_at, created_at, finished_at, note,
     leased_until, seq
 
+-- name: free_jobs!
+-- Ends all leases: for the only process that works on this database, since whoever held them is dead.
+UPDATE jobs
+SET lease = NULL, leased_until = NULL
+WHERE state = 'open' AND leased_until IS NOT NULL
+
 -- name: settle_job$
 -- Keeps a job after a try and ends its lease; no row if the lease is not held any more.
 UPDATE jobs
