@@ -290,6 +290,9 @@ class ChangeSystem(Protocol):
     def advance(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> Standing | None:
         """Let a change take the steps that it takes by itself, and say how it stands; None if it cannot be found."""
 
+    def describe(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
+        """Let a change say what its deployment says of itself by now: nobody shall approve what they did not read."""
+
     def finish(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
         """Tell a change how its deployment ended."""
 

@@ -156,7 +156,6 @@ NO_ADDRESSES = [
         ("ci", frozenset[Scope](), None, Malformed),
         *[("ci", SCOPES, url, Malformed) for url in NO_ADDRESSES],
     ],
-    ids=repr,
 )
 def test_apps_are_checked(
     world: World, name: str, scopes: frozenset[Scope], url: str | None, error: type[Exception]

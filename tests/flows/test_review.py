@@ -180,7 +180,12 @@ def another_target(record: Deployment) -> Deployment:
     return replace(record, environment=replace(record.environment, display_name="Europe"))
 
 
-@pytest.mark.parametrize("change", [another_label, another_commit, another_target])
+def another_description(record: Deployment) -> Deployment:
+    """Say something else of what is deployed."""
+    return replace(record, description="And the database as well")
+
+
+@pytest.mark.parametrize("change", [another_label, another_commit, another_target, another_description])
 def test_an_approval_goes_stale(waiting: Waiting, change: Callable[[Deployment], Deployment]) -> None:
     """What changes after approval is approved again before it may go; the shut gate is announced."""
     waiting.approve()
@@ -195,7 +200,7 @@ def test_an_approval_goes_stale(waiting: Waiting, change: Callable[[Deployment],
 def test_what_nobody_judges_does_not_matter(waiting: Waiting) -> None:
     """An update that changes nothing of what was approved leaves the gate open, and is announced to nobody."""
     waiting.approve()
-    waiting.world.submit(waiting.app, replace(record(waiting.app, 2), duration=5, description="x"))
+    waiting.world.submit(waiting.app, replace(record(waiting.app, 2), duration=5, last_updated=at(1)))
     assert waiting.verdict == (ALLOWED, ["approved"])
     assert len(waiting.world.jobs()) == 2
 

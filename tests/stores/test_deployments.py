@@ -17,7 +17,8 @@ async def test_several_are_read_in_one_go(store: Store) -> None:
     """Of several deployments those are read that are there; ids may hold anything, and numbers be as low as they go."""
     odd = key(-(2**63), pipeline_id='"p"/1 %s :x', environment_id="ümläut ['e']")
     first, second = deployment(1), deployment(2, key=odd)
-    await store.transact(lambda uow: [uow.deployments.keep(kept, NOW) for kept in (first, second)])
+    await store.transact(lambda uow: uow.deployments.keep(first, NOW))
+    await store.transact(lambda uow: uow.deployments.keep(second, NOW))
     wanted = [key(1), odd, key(3)]
     assert await store.read(lambda uow: uow.deployments.get_all(wanted)) == {key(1): first, odd: second}
     assert await store.transact(lambda uow: uow.deployments.get_all(wanted)) == {key(1): first, odd: second}

@@ -16,6 +16,7 @@ async def test_a_change_is_shown_with_all_that_belongs_to_it(stage: Stage) -> No
     shown = (await stage.client("viewer").get("/api/v1/changes/CHG-1")).json()
     assert [each["id"] for each in shown.pop("gates")] == [gate.id]
     assert shown.pop("description")
+    assert len(shown.pop("digest")) == 64
     assert shown == {
         "key": "CHG-1",
         "title": 'Mitregate: Deploy "shop" version 1.1 to "production"',
@@ -49,6 +50,18 @@ async def test_an_approval_needs_no_body(stage: Stage) -> None:
     await stage.submit()
     reply = await stage.client("approver").post("/api/v1/changes/CHG-1/approve")
     assert (reply.status_code, reply.json()["status"]) == (200, "Implementing")
+
+
+async def test_an_approval_of_what_was_not_seen_is_refused(stage: Stage) -> None:
+    """A client that sends the digest it was shown does not approve what changed in between."""
+    await stage.submit()
+    client = stage.client("approver")
+    seen = (await client.get("/api/v1/changes/CHG-1")).json()["digest"]
+    await stage.submit(update_sequence_number=2, label="6.6.6")
+    reply = await client.post("/api/v1/changes/CHG-1/approve", json={"seen": seen})
+    assert (reply.status_code, reply.json()["type"]) == (409, "urn:mitregate:problem:Stale")
+    seen = (await client.get("/api/v1/changes/CHG-1")).json()["digest"]
+    assert (await client.post("/api/v1/changes/CHG-1/approve", json={"seen": seen})).status_code == 200
 
 
 async def test_declining_shuts_the_gate(stage: Stage) -> None:

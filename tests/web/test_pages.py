@@ -135,7 +135,7 @@ async def test_what_changed_since_it_was_shown_is_not_approved(stage: Stage, vis
     form = page.forms["/changes/CHG-1/approve"]
     reply = await browser.post("/changes/CHG-1/approve", **form)
     assert reply.status_code == 409
-    assert "changed after the page was shown" in reply.text
+    assert "changed after CHG-1 was shown" in reply.text
     assert "6.6.6" in (await browser.see("/")).text
     assert (await browser.send("/", "/changes/CHG-1/approve")).status_code == 303
 

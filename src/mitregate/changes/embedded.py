@@ -6,6 +6,8 @@ planning to Awaiting implementation, and inside its window on to Implementing; h
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from mitregate.core.approvals import digest, tally
 from mitregate.core.audit import SYSTEM
 from mitregate.core.changes import (
@@ -15,6 +17,7 @@ from mitregate.core.changes import (
     Change,
     Comment,
     Status,
+    StatusClass,
     Transition,
     move,
     next_step,
@@ -27,15 +30,16 @@ from mitregate.core.matching import describe, title
 from mitregate.ports import UnitOfWork
 
 ENDINGS: dict[State, tuple[Transition, ...]] = {
-    State.SUCCESSFUL: (Transition.COMPLETE,),
-    State.FAILED: (Transition.FAIL,),
-    State.ROLLED_BACK: (Transition.FAIL,),
-    State.CANCELLED: (Transition.CANCEL, Transition.FAIL),
+    State.SUCCESSFUL: (Transition.COMPLETE, Transition.CANCEL, Transition.DECLINE),
+    State.FAILED: (Transition.FAIL, Transition.CANCEL, Transition.DECLINE),
+    State.ROLLED_BACK: (Transition.FAIL, Transition.CANCEL, Transition.DECLINE),
+    State.CANCELLED: (Transition.CANCEL, Transition.FAIL, Transition.DECLINE),
 }
-"""How the end of a deployment moves its change: the first transition that is possible; none, if none is.
+"""How the end of a deployment moves a change that is still under way: the first transition that is possible.
 
-A deployment cancelled after its gate had opened fails the change: from Implementing the workflow has no way to
-Canceled.
+Whatever the status, one is, so that no change stays open for a deployment that is over. A deployment cancelled after
+its gate had opened fails the change: from Implementing the workflow has no way to Canceled. From Awaiting CAB approval
+there is none either, so that change is declined.
 """
 
 
@@ -71,15 +75,25 @@ class Embedded:
             self._say(uow, change.number, f"Moved from {change.status.value} to {moved.status.value}.", now)
         return standing(moved, deployment)
 
+    def describe(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
+        """Let a change say what its deployment says of itself by now: nobody shall approve what they did not read."""
+        change = self._find(uow, change_key)
+        if change is None or CLASS_OF[change.status] is StatusClass.STOP:
+            return
+        described = replace(change, title=title(deployment), description=describe(deployment))
+        if described != change:
+            uow.changes.keep(replace(described, updated_at=now))
+            self._say(uow, change.number, "The deployment was submitted anew, and describes itself otherwise.", now)
+
     def finish(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
         """Tell a change how its deployment ended, and move it where the workflow allows that."""
         change = self._find(uow, change_key)
         if change is None:
             return
-        possible = [step for step in ENDINGS.get(deployment.state, ()) if step in TRANSITIONS[change.status]]
         text = f"The deployment ended: {deployment.state.value}."
-        if possible:
-            moved = move(change, possible[0], now)
+        if CLASS_OF[change.status] is not StatusClass.STOP:
+            steps = ENDINGS[deployment.state]
+            moved = move(change, next(step for step in steps if step in TRANSITIONS[change.status]), now)
             uow.changes.keep(moved)
             text += f" Moved from {change.status.value} to {moved.status.value}."
         self._say(uow, change.number, text, now)

@@ -1,10 +1,12 @@
 """Ask: read what is known, as far as the asker may see it. Nothing here writes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mitregate.core.approvals import digest
 from mitregate.core.audit import Entry
 from mitregate.core.changes import TRANSITIONS, Change, Comment, Transition, number_of
 from mitregate.core.deployments import Deployment, DeploymentKey
@@ -17,12 +19,16 @@ from mitregate.ports import UnitOfWork
 
 
 class ChangeView(Struct, frozen=True, kw_only=True):
-    """A change with its gates, remarks, and the transitions that are possible now."""
+    """A change with its gates, remarks, and the transitions that are possible now.
+
+    `digest` is of what an approver judges by, empty if no deployment waits; `review.approve` takes it as `seen`.
+    """
 
     change: Change
     gates: tuple[Gate, ...]
     comments: tuple[Comment, ...]
     transitions: tuple[Transition, ...]
+    digest: str
 
 
 class DeliveryView(Struct, frozen=True, kw_only=True):
@@ -98,12 +104,21 @@ def change(uow: UnitOfWork, key: str, principal: Principal) -> ChangeView:
     if found is None:
         message = f"There is no change request {key!r}."
         raise Unknown(message, advice="`mitregate change list` shows the changes.")
+    gates = tuple(uow.gates.of_change(found.key))
     return ChangeView(
         change=found,
-        gates=tuple(uow.gates.of_change(found.key)),
+        gates=gates,
         comments=tuple(uow.changes.comments(number)),
         transitions=tuple(TRANSITIONS[found.status]),
+        digest=digest_of(uow, found, gates),
     )
+
+
+def digest_of(uow: UnitOfWork, change: Change, gates: Sequence[Gate]) -> str:
+    """Give the digest of what an approver of *change* judges by, of the newest of *gates* that waits; empty if none."""
+    held = [gate for gate in gates if gate.stage is Stage.HELD]
+    waiting = uow.deployments.get(held[-1].key) if held else None
+    return digest(waiting, change.description, change.window) if waiting is not None else ""
 
 
 def changes(uow: UnitOfWork, query: ChangeQuery, principal: Principal) -> list[Change]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 import msgspec
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from mitregate.core.errors import IllegalTransition, Misconfigured, Unknown
 from mitregate.core.gates import Gate, GatingStatus, Stage
 from mitregate.core.jobs import DENSE, LEASE, Attempt, Job, JobState, Outcome, Result, next_due
 from mitregate.core.people import Permission
+from mitregate.core.queries import JobQuery
 from mitregate.flows.act import Act
 from mitregate.ports import Claim, UnitOfWork
 from mitregate.wire.http import Conversation
@@ -89,7 +91,7 @@ def retry(act: Act, job_id: str) -> Job:
 
     Raises:
         Forbidden: the principal may not operate.
-        IllegalTransition: the job is done.
+        IllegalTransition: the job is done, or a newer one has been told to the same receiver.
         Unknown: there is no such job.
     """
     act.principal.require(Permission.OPERATE)
@@ -99,11 +101,20 @@ def retry(act: Act, job_id: str) -> Job:
         raise Unknown(message, advice="`mitregate delivery list` shows the deliveries with their ids.")
     if job.state is JobState.OPEN:
         act.uow.jobs.hasten(job.gate_id, job.lane, act.now)
+    elif _is_overtaken(act.uow, job):
+        message = f"The delivery {job_id!r} is overtaken: a newer status of its gate has been told since."
+        raise IllegalTransition(message, advice="Retry the newest delivery of the gate, if that is dead too.")
     elif not act.uow.jobs.reopen(job_id, act.now):
         message = f"The delivery {job_id!r} is done; there is nothing to try again."
         raise IllegalTransition(message, advice="Only deliveries that are open, dead or withdrawn can be tried again.")
     act.record(Action.DELIVERY_RETRIED, job_id)
     return act.uow.jobs.get(job_id) or job
+
+
+def _is_overtaken(uow: UnitOfWork, job: Job) -> bool:
+    """Tell whether the receiver knows of something newer, so that telling *job* would break the order."""
+    newer = (other for other in uow.jobs.page(JobQuery(gate_id=job.gate_id)) if other.lane == job.lane)
+    return any(other.state is JobState.DONE for other in takewhile(lambda other: other.id != job.id, newer))
 
 
 def _obstacle(gate: Gate | None, told: Announcement, now: datetime) -> str | None:

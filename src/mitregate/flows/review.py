@@ -19,7 +19,7 @@ from mitregate.core.changes import (
     take,
 )
 from mitregate.core.deployments import Deployment
-from mitregate.core.errors import IllegalTransition, Malformed, Unknown
+from mitregate.core.errors import IllegalTransition, Malformed, Stale, Unknown
 from mitregate.core.gates import Gate, Stage
 from mitregate.core.people import Permission
 from mitregate.flows.act import Act
@@ -39,16 +39,24 @@ DECIDING: dict[Transition, Decision] = {
 Held = list[tuple[Gate, Deployment]]
 
 
-def approve(act: Act, key: str, comment: str = "") -> Change:
+def approve(act: Act, key: str, comment: str = "", seen: str | None = None) -> Change:
     """Approve a change, bound to what is to be deployed now; a change whose approval went stale can be approved again.
+
+    Args:
+        act: the use case under way.
+        key: the key of the change.
+        comment: why.
+        seen: the digest of what the approver was shown (`ask.ChangeView.digest`), if that is known.
 
     Raises:
         Forbidden: the principal may not decide.
         IllegalTransition: nothing is to be approved in the status of the change.
+        Stale: what is to be deployed, or when, is not what was seen.
         Unknown: there is no such change.
     """
     act.principal.require(Permission.DECIDE)
     held, change = _load(act.uow, key)
+    _require_seen(change, held, seen)
     if Transition.APPROVE in TRANSITIONS[change.status]:
         return _decide(act, change, held, Transition.APPROVE, comment)
     if CLASS_OF[change.status] is StatusClass.STOP or not held or _is_approved(change, held):
@@ -56,24 +64,31 @@ def approve(act: Act, key: str, comment: str = "") -> Change:
     return _decide(act, change, held, None, comment)
 
 
-def decline(act: Act, key: str, comment: str = "") -> Change:
+def decline(act: Act, key: str, comment: str = "", seen: str | None = None) -> Change:
     """Decline a change; refused as by `approve`."""
     act.principal.require(Permission.DECIDE)
     held, change = _load(act.uow, key)
+    _require_seen(change, held, seen)
     return _decide(act, change, held, Transition.DECLINE, comment)
 
 
-def transition(act: Act, key: str, step: Transition, comment: str = "") -> Change:
-    """Move a change by hand along the workflow; Approve and Decline are decisions and need only that permission.
+def transition(act: Act, key: str, step: Transition, comment: str = "", seen: str | None = None) -> Change:
+    """Move a change by hand along the workflow.
+
+    Approve and Decline are decisions, and need only that permission; an emergency override is a decision too, and needs
+    the permission to plan as well. *seen* is as for `approve`.
 
     Raises:
-        Forbidden: the principal may neither decide nor plan, as the step asks for.
+        Forbidden: the principal may not decide, or not plan, as the step asks for.
         IllegalTransition: the workflow has no such transition from where the change stands.
         Unknown: there is no such change.
     """
-    is_decision = step in {Transition.APPROVE, Transition.DECLINE}
-    act.principal.require(Permission.DECIDE if is_decision else Permission.PLAN)
+    if step in DECIDING:
+        act.principal.require(Permission.DECIDE)
+    if step not in {Transition.APPROVE, Transition.DECLINE}:
+        act.principal.require(Permission.PLAN)
     held, change = _load(act.uow, key)
+    _require_seen(change, held, seen)
     if step in DECIDING:
         return _decide(act, change, held, step, comment)
     moved = move(change, step, act.now)
@@ -168,6 +183,13 @@ def _keep(act: Act, change: Change, held: Held, action: Action, detail: dict[str
     for gate, deployment in held:
         settle(act, gate, deployment)
     return act.uow.changes.get(change.number) or change
+
+
+def _require_seen(change: Change, held: Held, seen: str | None) -> None:
+    """Refuse a decision on what the decider has not seen."""
+    if seen is not None and held and digest(held[-1][1], change.description, change.window) != seen:
+        message = f"What is to be deployed, or when, changed after {change.key} was shown to you."
+        raise Stale(message, advice="Look at it as it is now, then decide.")
 
 
 def _is_approved(change: Change, held: Held) -> bool:

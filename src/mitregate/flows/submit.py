@@ -38,6 +38,7 @@ def _follow(act: Act, gate: Gate | None, deployment: Deployment) -> None:
         settle(act, _describe(act, gate, deployment), deployment)
     elif gate is not None and gate.stage is not Stage.WITHDRAWN and is_pending:
         # The tool starts over: what was allowed then is not allowed now.
+        _abandon(act, gate, deployment)
         _open(act, deployment, Control.REQUIRED)
     elif (wanted := control(deployment)) is not None:
         _open(act, deployment, wanted)
@@ -97,6 +98,19 @@ def _progress(act: Act, gate: Gate, deployment: Deployment) -> None:
         _leave(act, gate, Stage.FINISHED)
 
 
+def _abandon(act: Act, gate: Gate, deployment: Deployment) -> None:
+    """End what *gate* stands for, if its deployment has started and never ended: the tool starts over."""
+    if gate.stage is not Stage.STARTED:
+        return
+    act.record(Action.GATE_FINISHED, gate.id, {"state": "started over"})
+    if gate.change_key is not None:
+        act.ports.changes.comment(
+            act.uow, gate.change_key, "The deployment starts over, with a gate of its own.", act.now
+        )
+        act.ports.changes.finish(act.uow, gate.change_key, replace(deployment, state=State.CANCELLED), act.now)
+    _leave(act, gate, Stage.FINISHED)
+
+
 def _leave(act: Act, gate: Gate, stage: Stage) -> Gate:
     """End the wait of *gate*: its verdict stays as it is, and nothing about it is announced any more."""
     left = replace(gate, stage=stage)
@@ -106,7 +120,9 @@ def _leave(act: Act, gate: Gate, stage: Stage) -> Gate:
 
 
 def _describe(act: Act, gate: Gate, deployment: Deployment) -> Gate:
-    """Keep with *gate* how its *deployment* describes itself now."""
+    """Keep with *gate*, and with its change, how its *deployment* describes itself now."""
+    if gate.change_key is not None:
+        act.ports.changes.describe(act.uow, gate.change_key, deployment, act.now)
     described = replace(
         gate,
         project=deployment.project,

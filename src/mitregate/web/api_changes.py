@@ -74,7 +74,8 @@ async def approve_change(
     office: Desk, principal: Asker, key: Key, data: JSONBody[Judgement | None] = None
 ) -> ChangeDetail:
     """Approve a change."""
-    await office.transact(principal, review.approve, key, data.comment if data else "")
+    data = data or Judgement()
+    await office.transact(principal, review.approve, key, data.comment, data.seen)
     return await _shown(office, principal, key)
 
 
@@ -92,7 +93,8 @@ async def decline_change(
     office: Desk, principal: Asker, key: Key, data: JSONBody[Judgement | None] = None
 ) -> ChangeDetail:
     """Decline a change."""
-    await office.transact(principal, review.decline, key, data.comment if data else "")
+    data = data or Judgement()
+    await office.transact(principal, review.decline, key, data.comment, data.seen)
     return await _shown(office, principal, key)
 
 
@@ -110,7 +112,7 @@ async def decline_change(
 )
 async def move_change(office: Desk, principal: Asker, key: Key, data: JSONBody[Move]) -> ChangeDetail:
     """Move a change."""
-    await office.transact(principal, review.transition, key, data.transition, data.comment)
+    await office.transact(principal, review.transition, key, data.transition, data.comment, data.seen)
     return await _shown(office, principal, key)
 
 

@@ -4,17 +4,14 @@ import msgspec
 from msgspec import Struct
 
 from mitregate.core.announcements import Announcement
-from mitregate.core.approvals import Approval, digest
+from mitregate.core.approvals import Approval
 from mitregate.core.audit import Entry
 from mitregate.core.changes import CLASS_OF, TRANSITIONS, Change, StatusClass, Transition, number_of
-from mitregate.core.deployments import Deployment
-from mitregate.core.errors import Stale
 from mitregate.core.gates import Gate, GatingStatus, ReasonCode, Stage
 from mitregate.core.jobs import Attempt, Job
 from mitregate.core.people import Permission, Principal
 from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
-from mitregate.flows import ask, review
-from mitregate.flows.act import Act
+from mitregate.flows import ask
 from mitregate.ports import UnitOfWork
 
 PAGE = 50
@@ -130,39 +127,6 @@ def read_gate(uow: UnitOfWork, principal: Principal, gate_id: str) -> GatePage:
     )
 
 
-def approve_as_seen(act: Act, key: str, seen: str, comment: str) -> Change:
-    """Approve a change, provided that what is to be deployed, and when, is what the approver was shown.
-
-    Raises:
-        Stale: it changed after it was shown.
-    """
-    act.principal.require(Permission.DECIDE)
-    _require_seen(act.uow, key, seen)
-    return review.approve(act, key, comment)
-
-
-def move_as_seen(act: Act, key: str, step: Transition, seen: str, comment: str) -> Change:
-    """Move a change; a step that is an approval as by `approve_as_seen`."""
-    act.principal.require(Permission.PLAN)
-    if step in review.DECIDING:
-        _require_seen(act.uow, key, seen)
-    return review.transition(act, key, step, comment)
-
-
-def _require_seen(uow: UnitOfWork, key: str, seen: str) -> None:
-    held = [gate for gate in uow.gates.of_change(key.upper()) if gate.stage is Stage.HELD]
-    deployment = uow.deployments.get(held[-1].key) if held else None
-    if _seen(uow.changes.get(number_of(key)), deployment) != seen:
-        message = "What is to be deployed, or when, changed after the page was shown to you."
-        raise Stale(message, advice="Look at it as it is now, then decide.")
-
-
-def _seen(change: Change | None, deployment: Deployment | None) -> str:
-    if change is None or deployment is None:
-        return ""
-    return digest(deployment, change.description, change.window)
-
-
 def _told(uow: UnitOfWork, job: Job) -> Told:
     status = msgspec.json.decode(job.payload, type=Announcement).status
     return Told(job=job, attempts=tuple(uow.jobs.attempts(job.id)), status=status)
@@ -176,7 +140,7 @@ def _row(uow: UnitOfWork, gate: Gate) -> Row:
         return Row(gate=gate)
     return Row(
         gate=gate,
-        seen=_seen(change, uow.deployments.get(gate.key)),
+        seen=ask.digest_of(uow, change, [gate]),
         may_approve=any(reason.code in UNAPPROVED for reason in gate.verdict.reasons),
         may_decline=Transition.DECLINE in TRANSITIONS[change.status],
     )

@@ -11,6 +11,12 @@ from mitregate.core.people import Role, Scope
 Remark = Annotated[str, Meta(description="Why; it is kept with the decision.")]
 
 
+Seen = Annotated[
+    str | None,
+    Meta(description="The `digest` of the change as it was shown; if it is another by now, the decision is refused."),
+]
+
+
 class Body(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What all bodies share: names in camel case, and nothing unknown."""
 
@@ -53,6 +59,7 @@ class Judgement(Body, frozen=True, kw_only=True):
     """A decision on a change."""
 
     comment: Remark = ""
+    seen: Seen = None
 
 
 class Move(Body, frozen=True, kw_only=True):
@@ -60,6 +67,7 @@ class Move(Body, frozen=True, kw_only=True):
 
     transition: Annotated[Transition, Meta(description="One of those that the change lists as possible now.")]
     comment: Remark = ""
+    seen: Seen = None
 
 
 class Plan(Body, frozen=True, kw_only=True):

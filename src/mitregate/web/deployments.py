@@ -70,7 +70,10 @@ class Deployments:
         match target.operation:
             case Operation.GATING_STATUS:
                 gate = await auth.enter(self._office, scope, lambda uow, who: ask.gate_of(uow, self._key(who, target)))
-                await plain.reply(send, 200, self._write(await self._up_to_date(gate)))
+                if ask.is_overdue(gate, self._office.ports.now()):
+                    await self._office.transact(BY_ITSELF, wake, gate)
+                    gate = await self._office.read(ask.gate_of, gate.key)
+                await plain.reply(send, 200, self._write(gate))
             case Operation.READ:
                 found = await auth.enter(
                     self._office, scope, lambda uow, who: ask.deployment(uow, self._key(who, target))
@@ -103,11 +106,6 @@ class Deployments:
         if submission.accepted:
             await self._office.transact(principal, submit, submission.accepted)
         await plain.reply(send, 202, write_submission(submission))
-
-    async def _up_to_date(self, gate: Gate) -> Gate:
-        if ask.is_overdue(gate, self._office.ports.now()):
-            return await self._office.transact(BY_ITSELF, wake, gate)
-        return gate
 
     def _write(self, gate: Gate) -> bytes:
         return write_gating_status(gate.key, gate.verdict.status, gate.since, details(self._office.ports, gate))

@@ -12,8 +12,6 @@ from mitregate.core.changes import Transition
 from mitregate.core.errors import Malformed
 from mitregate.flows import deliver, review
 from mitregate.web.board import (
-    approve_as_seen,
-    move_as_seen,
     read_board,
     read_change,
     read_gate,
@@ -86,7 +84,7 @@ async def show_gate(office: Desk, visitor: Guest, gate_id: FromPath[str], said: 
 @post("/changes/{key:str}/approve")
 async def approve(office: Desk, visitor: Guest, key: FromPath[str], data: URLEncodedBody[Form]) -> Redirect:
     """Approve a change."""
-    await office.transact(visitor.principal, approve_as_seen, key, data.seen, data.comment)
+    await office.transact(visitor.principal, review.approve, key, data.comment, data.seen)
     return go(data.back, "approved")
 
 
@@ -100,7 +98,7 @@ async def decline(office: Desk, visitor: Guest, key: FromPath[str], data: URLEnc
 @post("/changes/{key:str}/move")
 async def move(office: Desk, visitor: Guest, key: FromPath[str], data: URLEncodedBody[MoveForm]) -> Redirect:
     """Move a change."""
-    await office.transact(visitor.principal, move_as_seen, key, data.transition, data.seen, data.comment)
+    await office.transact(visitor.principal, review.transition, key, data.transition, data.comment, data.seen)
     return go(data.back, "moved")
 
 

@@ -117,6 +117,9 @@ class ChangeDetail(ChangeOut, frozen=True, kw_only=True):
     comments: Annotated[tuple[CommentOut, ...], Meta(description="The remarks on it, oldest first.")]
     transitions: Annotated[tuple[Transition, ...], Meta(description="The transitions that are possible now.")]
     approvals: Annotated[tuple[ApprovalOut, ...], Meta(description="What was decided, oldest first.")]
+    digest: Annotated[
+        str, Meta(description="Of what an approver judges by; to be sent back as `seen`. Empty if no deployment waits.")
+    ]
 
 
 class DeliveryOut(View, frozen=True, kw_only=True):
@@ -237,6 +240,7 @@ def change_detail(view: ChangeView, base_url: str) -> ChangeDetail:
         comments=tuple(_comment_out(comment) for comment in view.comments),
         transitions=view.transitions,
         approvals=tuple(_approval_out(approval) for approval in view.change.approvals),
+        digest=view.digest,
     )
 
 
