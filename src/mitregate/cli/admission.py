@@ -66,10 +66,14 @@ def _introduce(app: NewApp) -> None:
     show()
     show("The secrets are shown only this once. To submit as this app:")
     show()
-    show(f"  export MITREGATE_URL={address_of(settings.load())}")
     show(f"  export MITREGATE_CLIENT_ID={app.client_id}")
     show(f"  export MITREGATE_CLIENT_SECRET={app.client_secret}")
     show(f"  {program()} submit --pipeline shop --environment production --environment-type production --sequence 1")
+    show()
+    # Not among the lines above: with the URL and no token, commands for people would go there as the app.
+    show("Where the pipeline runs, name the server as well:")
+    show()
+    show(f"  export MITREGATE_URL={address_of(settings.load())}")
 
 
 @apps.command("list")
