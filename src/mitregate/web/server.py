@@ -1,6 +1,7 @@
 """The server that listens: uvicorn, whose signals are seen to elsewhere, and which sends waiting callers home first."""
 
 import asyncio
+import functools
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing_extensions import override
 
 from mitregate.core.errors import Misconfigured
 from mitregate.web import plain
+from mitregate.web.connection import PATIENCE, Connection
 
 GRACE = 5
 """Seconds that requests under way may take to end when the server stops."""
@@ -62,12 +64,21 @@ def bind(host: str, port: int) -> socket.socket:
         raise Misconfigured(message, advice=advice) from None
 
 
-def make_server(app: plain.Asgi, release: Callable[[], None]) -> Server:
-    """Make a server for *app*; `await server.serve([socket])` runs it until `server.should_exit` is set."""
+def make_server(app: plain.Asgi, release: Callable[[], None], patience: float = PATIENCE) -> Server:
+    """Make a server for *app*; `await server.serve([socket])` runs it until `server.should_exit` is set.
+
+    Args:
+        app: what answers.
+        release: what sends waiting callers home; called once when the server stops.
+        patience: seconds in which a request must have arrived.
+    """
     config = uvicorn.Config(
         app,
+        http=functools.partial(Connection, patience=patience),  # type: ignore[arg-type]
+        ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # a line for each request that makes no sense would let anybody fill the log
         access_log=False,
         server_header=False,
         proxy_headers=False,
