@@ -1,11 +1,14 @@
 """The native door: the API of version 1 under `/api/v1`, its documentation, and the pages."""
 
+import re
 from typing import Any
 
 from litestar import Litestar, Router
-from litestar.connection import Request
+from litestar.connection import ASGIConnection, Request
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
 from litestar.static_files import create_static_files_router
 from litestar.types import Message, Scope
 
@@ -21,6 +24,9 @@ from mitregate.web.visitors import Visitor, refuse_forgery, visitor_of
 
 BODY_LIMIT = 1024 * 1024
 """Bytes in a body, at most."""
+
+FILE = re.compile(r"/static/[A-Za-z0-9_-][A-Za-z0-9._-]{0,60}")
+"""What the path of a static file looks like."""
 
 HEADERS = {
     "content-security-policy": (
@@ -66,7 +72,15 @@ def _make_pages() -> Router:
 
 
 def _make_static() -> Router:
-    return create_static_files_router("/static", directories=[HERE / "static"], include_in_schema=False)
+    return create_static_files_router(
+        "/static", directories=[HERE / "static"], include_in_schema=False, guards=[_refuse_odd_names]
+    )
+
+
+def _refuse_odd_names(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Refuse what no file of ours is called, before the system is asked for it: it fails over NUL and long names."""
+    if not FILE.fullmatch(connection.scope["path"]):
+        raise NotFoundException
 
 
 async def _prove(request: Request[Any, Any, State]) -> Principal:

@@ -102,7 +102,7 @@ def _read(scope: plain.Scope, body: bytes) -> Grant:
     try:
         fields = _read_form(body) if kind == FORM else msgspec.json.decode(body, type=dict[str, object])
         asked = msgspec.convert({**_read_basic(scope), **fields}, Grant)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         message = f"The body cannot be read: {error}."
         raise Malformed(message, advice=f"Send JSON, or a form as {FORM}.") from None
     return asked

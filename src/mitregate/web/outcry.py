@@ -82,9 +82,17 @@ def on_surprise(request: AnyRequest, error: Exception) -> Response[Any]:
     return _json(status, {}, _encode(name="MitregateError", title=said, status=status, advice=advice, trace=trace))
 
 
+def on_depth(request: AnyRequest, error: RecursionError) -> Response[Any]:
+    """Answer to a body that is nested deeper than the decoder follows."""
+    if request.method not in {"POST", "PUT"}:
+        return on_surprise(request, error)
+    return on_error(request, Malformed("The body is nested too deeply."))
+
+
 COMPLAINTS: dict[int | type[Exception], Complaint] = {
     MitregateError: on_error,
     HTTPException: on_framework_error,
+    RecursionError: on_depth,
     Exception: on_surprise,
 }
 """Who answers for which error."""
