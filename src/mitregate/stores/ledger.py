@@ -6,15 +6,16 @@ from typing import Any, NoReturn
 
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Stale
-from mitregate.core.people import App
+from mitregate.core.people import App, Token, User
 from mitregate.stores.dialect import Texts
 
 
 class Ledger:
     """What one flow has done so far, and what it has found where others write, too.
 
-    Beyond the flow, for as long as the transaction lasts, it holds the apps that were read and the numbers that were
-    drawn for changes: on PostgreSQL each question costs a round trip that the whole batch has to wait for.
+    Beyond the flow, for as long as the transaction lasts, it holds the apps and tokens that were read and the numbers
+    that were drawn for changes: on PostgreSQL each question costs a round trip that the whole batch has to wait for.
+    SQLite can say whether the database has changed; there what was read holds until it has.
     """
 
     def __init__(self) -> None:
@@ -25,8 +26,14 @@ class Ledger:
         """Begin a transaction of so many flows."""
         self.flows = flows
         self.apps: dict[str, App | None] = {}
+        self.holders: dict[str, tuple[Token, App | User | None]] = {}
         self.numbers: deque[int] = deque()
         self.drawn = 0
+
+    def forget(self) -> None:
+        """Forget apps and tokens: they are about to change."""
+        self.apps.clear()
+        self.holders.clear()
 
     def clear(self) -> None:
         """Begin a flow."""

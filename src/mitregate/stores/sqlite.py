@@ -242,6 +242,7 @@ class SqliteStore:
             raise
         self._is_closed = False
         self._unit = Unit(self._reader, texts)
+        self._version: tuple[int] | None = None
         self._reading = threading.Lock()
         self._watchers = Watchers()
         self._writer = GroupCommit("sqlite", [session], self._watchers)
@@ -274,7 +275,11 @@ class SqliteStore:
     def _read(self, flow: Callable[[UnitOfWork], T]) -> T:
         self._reader.execute("BEGIN")
         try:
-            self._unit.renew()
+            # Of the snapshot that all of this transaction reads: what is remembered is as good as read again.
+            version = self._reader.execute("PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._version = version
+                self._unit.renew()
             self._unit.open()
             return flow(self._unit)
         finally:

@@ -1,6 +1,10 @@
 """Apps, users and tokens in the database."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
+
+from typing_extensions import override
 
 from mitregate.core.errors import Stale
 from mitregate.core.people import App, Token, User
@@ -8,7 +12,21 @@ from mitregate.stores.ledger import Table
 from mitregate.stores.rows import Row, app_of, body, instant, instant_if, plain, token_of, user_of
 
 
-class AppTable(Table):
+class RememberedTable(Table):
+    """What is remembered from one flow to the next, until something of it changes."""
+
+    @override
+    def _write(self, query: Callable[..., Any], values: Mapping[str, object]) -> None:
+        self._ledger.forget()
+        super()._write(query, values)
+
+    @override
+    def _change(self, query: Callable[..., Any], values: Mapping[str, object]) -> bool:
+        self._ledger.forget()
+        return super()._change(query, values)
+
+
+class AppTable(RememberedTable):
     """The apps that submit deployments."""
 
     def add(self, app: App) -> None:
@@ -23,7 +41,6 @@ class AppTable(Table):
             signing_secret=app.signing_secret,
             created_at=instant(app.created_at),
         )
-        self._ledger.apps.clear()
         if not self._change(self._q.add_app, values):
             raise Stale(f"There is an app named {app.name!r} already.", advice="Choose another name.")
 
@@ -45,12 +62,11 @@ class AppTable(Table):
 
     def remove(self, app_id: str) -> None:
         """Forget an app with its tokens and deployments; its open jobs are withdrawn, its gates stay."""
-        self._ledger.apps.clear()
         self._write(self._q.withdraw_jobs_of_app, plain(app_id=app_id, note="The app was removed."))
         self._write(self._q.remove_app, plain(id=app_id))
 
 
-class PeopleTables(Table):
+class PeopleTables(RememberedTable):
     """Users and tokens."""
 
     def add_user(self, user: User) -> None:
@@ -93,8 +109,13 @@ class PeopleTables(Table):
 
     def holder(self, token_hash: str) -> tuple[Token, App | User | None] | None:
         """Read the token with that hash, expired or not, with the app or user that holds it."""
-        row = self._q.holder(self._connection, **plain(hash=token_hash))
-        return (token_of(row[:8]), _holder_of(row)) if row else None
+        found = self._ledger.holders.get(token_hash)
+        if found is None:
+            row = self._q.holder(self._connection, **plain(hash=token_hash))
+            found = (token_of(row[:8]), _holder_of(row)) if row else None
+            if found is not None:
+                self._ledger.holders[token_hash] = found
+        return found
 
     def tokens(self, user_id: str) -> list[Token]:
         """Read a user's API and session tokens, newest first."""
