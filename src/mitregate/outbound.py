@@ -157,7 +157,11 @@ class Outbound:
 
     def _guarded_socket(self, info: AddressInfo) -> socket.socket:
         family, kind, protocol, _, address = info
-        if not may_be_called(address[0], self._allow):
+        try:
+            is_allowed = may_be_called(address[0], self._allow)
+        except ValueError:  # what stands between brackets is handed on as it is, even if it is no address
+            raise NotAllowed("it is not an address") from None
+        if not is_allowed:
             raise NotAllowed(
                 f"its address {address[0]} is not public; to call it all the same, list its network in {SETTING}"
             )

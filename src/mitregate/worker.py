@@ -175,13 +175,17 @@ class Worker:
         started_at = self._ports.now()
         try:
             prepared = await self._store.read(lambda uow: deliver.prepare(begin(self._ports, uow), claimed))
-        except MitregateError as error:
-            outcome = Outcome(result=Result.LATER, detail=f"{error.message} {error.advice()}")
-        else:
             if isinstance(prepared, Job):
                 await self._store.transact(lambda uow: deliver.withdraw(uow, claimed, prepared))
                 return
             outcome = await self._talker.converse(prepared)
+        except MitregateError as error:
+            outcome = Outcome(result=Result.LATER, detail=f"{error.message} {error.advice()}")
+        except Exception as error:
+            # Without an end on record it would be tried again with every lease, and never be shown as dead.
+            log.exception("worker.try_failed", job=claimed.job.id, lane=claimed.job.lane)
+            detail = f"Something went wrong in Mitregate ({type(error).__name__}); see the log."
+            outcome = Outcome(result=Result.LATER, detail=detail)
         duration = self._ports.now() - started_at
         is_kept = await self._act(lambda act: deliver.finish(act, claimed, outcome, started_at, duration))
         log.info(

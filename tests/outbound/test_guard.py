@@ -41,6 +41,12 @@ async def test_an_odd_spelling_opens_no_way_in(guarded: Outbound, sink: Sink, ho
     assert sink.connections == 0
 
 
+@pytest.mark.parametrize("host", ["[1::2::3]", "[:]", "[::1::]", "[12345::1]"])
+async def test_what_is_no_address_gets_no_reply(guarded: Outbound, sink: Sink, host: str) -> None:
+    """Brackets with no address between them are as unreachable as any other wrong host, and nothing worse."""
+    assert "gave no reply" in await failure(guarded, f"http://{host}:{sink.port}/")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_a_listed_network_is_allowed(outbound: Outbound, sink: Sink, host: str) -> None:
     """An address inside a listed network is called, be it named or written in digits."""
