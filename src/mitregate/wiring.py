@@ -4,6 +4,7 @@ The web room is imported where it is needed: its framework takes time to load, a
 """
 
 import asyncio
+import gc
 import getpass
 import secrets
 import signal
@@ -190,6 +191,8 @@ async def serve(settings: Settings, on_start: Callable[[House], None] = lambda _
             jobs = (server.serve([listener]), _work(house, stop), stop.wait())
             tasks = [asyncio.create_task(job) for job in jobs]
             await server.listening.wait()
+            # What was loaded until here stays; the garbage collector need not go through it again and again.
+            gc.freeze()
             on_start(house)
             # Whichever ends first, by a signal or by a fault, ends the others; a fault is raised again.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

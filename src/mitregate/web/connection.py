@@ -5,10 +5,12 @@ ever. So anybody could take the server's memory with one endless header, or all 
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from mitregate.web.gathering import Gathering
 
 HEAD_LIMIT = 64 * 1024
 """Bytes in a request's line and headers, and in the trailers behind a body, at most."""
@@ -35,7 +37,7 @@ class Connection(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Gathering(transport)))
         self._await_request()
 
     @override
