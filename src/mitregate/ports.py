@@ -95,7 +95,7 @@ class Deployments(Protocol):
         """Find the app's deployments that carry all of *properties* (at least one)."""
 
     def of_app(self, app_id: str) -> list[DeploymentKey]:
-        """Find all deployments of an app."""
+        """Find all deployments of an app; nobody adds one to them before the transaction ends."""
 
 
 class Gates(Protocol):

@@ -91,11 +91,12 @@ def set_up(act: Act, secret: str, name: str) -> tuple[User, NewToken]:
         Malformed: the name is empty or too long.
     """
     token = act.uow.people.token(fingerprint(secret))
-    if token is None or token.kind is not TokenKind.SETUP or act.uow.people.users():
+    is_offered = token is not None and token.kind is TokenKind.SETUP and not act.uow.people.users()
+    # Whoever comes second, in another process, finds it offered still, and waits here for the first.
+    if token is None or not is_offered or not act.uow.people.remove_token(token.id):
         message = "This set-up token is not valid, or was used already."
         advice = "The server prints the token when it starts and has no user yet; once it has one, use an API token."
         raise Unproven(message, advice=advice)
-    act.uow.people.remove_token(token.id)
     first = Principal(name=_checked(name), origin=act.principal.origin, permissions=frozenset(Permission))
     act = replace(act, principal=first)
     user = add_user(act, name, Role.ADMIN)

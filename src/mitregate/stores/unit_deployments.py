@@ -59,7 +59,8 @@ class DeploymentTable(Table):
         return [key_of(row) for row in self._q.deployments_by_properties(self._connection, **values)]
 
     def of_app(self, app_id: str) -> list[DeploymentKey]:
-        """Find all deployments of an app."""
+        """Find all deployments of an app; no more can come until the transaction ends."""
+        self._q.lock_app(self._connection, **plain(app_id=app_id))
         return [key_of(row) for row in self._q.deployments_of_app(self._connection, **plain(app_id=app_id))]
 
     def _keep_properties(self, deployment: Deployment, *, is_bare: bool) -> None:

@@ -79,6 +79,13 @@ GROUP BY carried.app_id, carried.pipeline_id, carried.environment_id, carried.se
 HAVING count(*) = :number
 ORDER BY carried.pipeline_id, carried.environment_id, carried.sequence_number
 
+-- name: lock_app$
+-- Keeps everybody else from adding deployments to an app, or from removing it, until the transaction ends.
+SELECT id
+FROM apps
+WHERE id = :app_id
+/* for update */
+
 -- name: deployments_of_app
 -- Finds all deployments of an app.
 SELECT app_id, pipeline_id, environment_id, sequence_number
