@@ -3,6 +3,7 @@
 import pytest
 import structlog
 
+from mitregate.core.errors import StoreError
 from tests.web.stage import Stage
 
 DEEP = 3000
@@ -26,3 +27,47 @@ async def test_no_odd_name_of_a_file_reaches_the_system(stage: Stage, name: str)
     with structlog.testing.capture_logs() as logs:
         reply = await stage.client().get(f"/static/{name}")
     assert (reply.status_code, logs) == (404, [])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/readyz", "/setup", "/api/v1/me", "/rest/deployments/0.1/pipelines/a/environments/b/deployments/1"],
+)
+async def test_what_the_database_said_stays_in_the_log(stage: Stage, path: str) -> None:
+    """Whoever asks while the database fails is not told where it is, nor what it said; the log has both."""
+
+    class Down:
+        """A store whose database cannot be reached."""
+
+        async def read(self, _flow: object) -> object:
+            """Fail as PostgreSQL does."""
+            message = 'connection to server at "10.9.8.7" failed for user "gatekeeper"'
+            raise StoreError(message)
+
+    stage.office.store = Down()  # type: ignore[assignment]
+    with structlog.testing.capture_logs() as logs:
+        reply = await stage.client("admin").get(path)
+    assert reply.status_code == 503
+    assert reply.headers["retry-after"]
+    assert "10.9.8.7" not in reply.text
+    assert "gatekeeper" in str(logs)
+
+
+async def test_what_the_database_said_is_not_told_to_apps(stage: Stage) -> None:
+    """An app that asks for an access token while the database fails is not told what that said either."""
+
+    class Down:
+        """A store whose database cannot be reached."""
+
+        async def transact(self, _flow: object) -> object:
+            """Fail as PostgreSQL does."""
+            message = 'connection to server at "10.9.8.7" failed'
+            raise StoreError(message)
+
+    stage.office.store = Down()  # type: ignore[assignment]
+    form = {"grant_type": "client_credentials", "client_id": "a", "client_secret": "b"}
+    with structlog.testing.capture_logs() as logs:
+        reply = await stage.client().post("/oauth/token", data=form)
+    assert (reply.status_code, reply.json()["error"]) == (503, "temporarily_unavailable")
+    assert "10.9.8.7" not in reply.text
+    assert "10.9.8.7" in str(logs)

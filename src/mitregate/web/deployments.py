@@ -18,7 +18,7 @@ from mitregate.flows.settle import details, wake
 from mitregate.flows.submit import submit
 from mitregate.web import auth, plain
 from mitregate.web.office import Office
-from mitregate.web.problems import headers_of, status_of
+from mitregate.web.problems import headers_of, message_of, status_of
 from mitregate.wire.jira_deployments import read_properties, read_submission
 from mitregate.wire.jira_replies import write_deployment, write_errors, write_gating_status, write_submission
 from mitregate.wire.jira_routes import Operation, Target, WrongMethod, route
@@ -50,8 +50,11 @@ class Deployments:
         try:
             await self._answer(scope, receive, send)
         except MitregateError as error:
-            messages = [f"{error.message} {error.advice()}"]
-            await plain.reply(send, status_of(error), write_errors(messages), headers=headers_of(error))
+            status = status_of(error)
+            if status >= 500:
+                log.warning("deployments.unsettled", error=type(error).__name__, detail=error.message)
+            messages = [f"{message_of(error)} {error.advice()}"]
+            await plain.reply(send, status, write_errors(messages), headers=headers_of(error))
         except Exception:
             trace_id = secrets.token_hex(8)
             log.exception("deployments.failed", trace_id=trace_id)

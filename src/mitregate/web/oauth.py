@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from mitregate.core.errors import Malformed, MitregateError, Unproven
@@ -17,11 +18,13 @@ from mitregate.core.people import Principal
 from mitregate.flows.admit import ACCESS_LIFE, grant_access
 from mitregate.web import auth, plain
 from mitregate.web.office import Office
-from mitregate.web.problems import headers_of, status_of
+from mitregate.web.problems import headers_of, message_of, status_of
 
 BODY_LIMIT = 16 * 1024
 FORM = "application/x-www-form-urlencoded"
 GRANT = "client_credentials"
+
+log = structlog.get_logger()
 
 
 class Grant(Struct, frozen=True, kw_only=True):
@@ -73,10 +76,11 @@ class Site:
             body = await self._grant(scope, receive)
         except MitregateError as error:
             word = next(word for kind, word in ERRORS.items() if isinstance(error, kind))
-            body = {"error": word, "error_description": f"{error.message} {error.advice()}"}
-            await plain.reply(
-                send, status_of(error), msgspec.json.encode(body), headers={**headers, **headers_of(error)}
-            )
+            body = {"error": word, "error_description": f"{message_of(error)} {error.advice()}"}
+            status = status_of(error)
+            if status >= 500:
+                log.warning("token.unsettled", error=type(error).__name__, detail=error.message)
+            await plain.reply(send, status, msgspec.json.encode(body), headers={**headers, **headers_of(error)})
         else:
             await plain.reply(send, 200, msgspec.json.encode(body), headers=headers)
 

@@ -19,7 +19,7 @@ from litestar.params import ParameterKwarg
 
 from mitregate.core.errors import Malformed, MitregateError, TooLarge, Unknown, Unproven
 from mitregate.web.counter import PROBLEM_JSON, Problem
-from mitregate.web.problems import PREFIX, headers_of, problem
+from mitregate.web.problems import PREFIX, headers_of, message_of, problem
 from mitregate.web.rendering import Message, render_message, to_sign_in
 
 AnyRequest = Request[Any, Any, Any]
@@ -48,7 +48,7 @@ def on_error(request: AnyRequest, error: MitregateError) -> Response[Any]:
         return _json(status, headers, body)
     if isinstance(error, Unproven):
         return to_sign_in(request)
-    return render_message(Message(status=status, said=error.message, advice=error.advice()), headers_of(error))
+    return render_message(Message(status=status, said=message_of(error), advice=error.advice()), headers_of(error))
 
 
 def on_framework_error(request: AnyRequest, error: HTTPException) -> Response[Any]:

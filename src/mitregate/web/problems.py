@@ -10,6 +10,7 @@ from mitregate.core.errors import (
     MitregateError,
     Refused,
     Stale,
+    StoreError,
     TooLarge,
     Unknown,
     Unproven,
@@ -56,6 +57,11 @@ def headers_of(error: MitregateError) -> dict[str, str]:
     return {"www-authenticate": 'Bearer realm="mitregate"'} if isinstance(error, Unproven) else {}
 
 
+def message_of(error: MitregateError) -> str:
+    """Give what the caller is told of *error*: of the database only that it failed, not where it is or what it said."""
+    return StoreError().message if isinstance(error, StoreError) else error.message
+
+
 def problem(error: MitregateError) -> tuple[int, dict[str, str], bytes]:
     """Write *error* as problem details: status, headers, body (RFC 9457)."""
     status = status_of(error)
@@ -63,7 +69,7 @@ def problem(error: MitregateError) -> tuple[int, dict[str, str], bytes]:
         "type": PREFIX + type(error).__name__,
         "title": (type(error).__doc__ or "").partition("\n")[0],
         "status": status,
-        "detail": error.message,
+        "detail": message_of(error),
         "advice": error.advice(),
     }
     return status, {"content-type": "application/problem+json", **headers_of(error)}, msgspec.json.encode(body)
