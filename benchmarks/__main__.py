@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from benchmarks import decisions, rates, starting, waiters
 from benchmarks.figures import Figure, as_data, show
-from benchmarks.places import Place, prepared, serving
+from benchmarks.places import Place, prepared, running, serving
 from benchmarks.rates import Bench, Pace
 
 ENGINES = ("sqlite", "postgresql")
@@ -23,9 +23,10 @@ class Extent(Struct, frozen=True, kw_only=True):
     decisions_s: float
     waiters: int
     idle_s: float
+    is_brief: bool = False
 
 
-SMOKE = Extent(pace=Pace(seconds=0.4, rounds=1, span=100), decisions_s=0.5, waiters=50, idle_s=0.2)
+SMOKE = Extent(pace=Pace(seconds=0.4, rounds=1, span=100), decisions_s=0.5, waiters=50, idle_s=0.2, is_brief=True)
 
 
 def full(repeat: int) -> Extent:
@@ -48,17 +49,25 @@ NAMES = (*CASES, "start")
 
 
 def measure(engine: str, names: list[str], extent: Extent) -> Iterator[Figure]:
-    """Run cases on one database; each on a server of its own, so that none pays for what another left behind."""
-    for name in names:
-        with prepared(engine) as place:
-            yield from _case(place, name, extent)
+    """Run cases on one kind of database, each on a new one, so that none pays for what another left behind.
+
+    In brief, all are run on the same one.
+    """
+    lots = [names] if extent.is_brief else [[name] for name in names]
+    with running(engine) as server:
+        for lot in lots:
+            with prepared(engine, server) as place:
+                yield from _lot(place, lot, extent)
 
 
-def _case(place: Place, name: str, extent: Extent) -> list[Figure]:
-    if name == "start":
-        return starting.starting(place, extent.pace.rounds, extent.idle_s)
-    with serving(place) as server, rates.bench(place, server) as bench:
-        return CASES[name](bench, extent)
+def _lot(place: Place, names: list[str], extent: Extent) -> Iterator[Figure]:
+    cases = [CASES[name] for name in names if name in CASES]
+    if cases:
+        with serving(place) as server, rates.bench(place, server) as bench:
+            for case in cases:
+                yield from case(bench, extent)
+    if "start" in names:
+        yield from starting.starting(place, extent.pace.rounds, extent.idle_s)
 
 
 def main(argv: list[str]) -> int:

@@ -67,15 +67,24 @@ def memory_of(pid: int) -> float:
 
 
 @contextlib.contextmanager
-def prepared(engine: str) -> Iterator[Place]:
-    """Make databases of one kind, `sqlite` or `postgresql`, and take them away afterwards."""
+def running(engine: str) -> Iterator[str]:
+    """Run what databases of one kind, `sqlite` or `postgresql`, need: give the URL of the server, or nothing."""
+    if engine == "sqlite":
+        yield ""
+    else:
+        with running_postgres(durable=True) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def prepared(engine: str, server: str) -> Iterator[Place]:
+    """Make databases on what is `running`, and take them away afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="mitregate-benchmark-"))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
         if engine == "sqlite":
             urls = [f"sqlite:///{folder}/{name}.db" for name in ("subject", "ceiling")]
         else:
-            server = stack.enter_context(running_postgres(durable=True))
             urls = [stack.enter_context(fresh_database(server)) for _ in range(2)]
         for url in urls:
             migrate(url)

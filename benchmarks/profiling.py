@@ -20,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.bodies import Source, reads, submits
 from benchmarks.load import Plan, Told, drive
-from benchmarks.places import Place, await_port, free_port, prepared
+from benchmarks.places import Place, await_port, free_port, prepared, running
 from benchmarks.rates import CALLERS
 from mitregate.wiring import run, serve
 
@@ -36,7 +36,7 @@ def profile(engine: str) -> None:
     """Profile a submit and a read on one database, and print the greatest contributors."""
     for case, threads in THREADS.items():
         for thread in ("", *(name for name in threads if name.startswith(engine[:6]))):
-            with prepared(engine) as place:
+            with running(engine) as server, prepared(engine, server) as place:
                 profiler, told = _profiled(place, case, thread)
             where = f"the thread mitregate-{thread}-0" if thread else "the event loop"
             _show(f"{engine}: {case}: {where}, {told.rate:,.0f}/s under the profiler", profiler, told.next)
