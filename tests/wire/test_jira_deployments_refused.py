@@ -184,6 +184,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "object": (b'{"deployments": {}}', "'deployments' must be an array, not an object."),
     "properties": (body(5, properties=[]), "'properties' must be an object, not an array."),
     "metadata": (body(5, providerMetadata="x"), "'providerMetadata' must be an object, not 'x'."),
+    "hosts": (body(5, properties=dict.fromkeys(map(str, range(101)))), "'properties' has more than 5 entries (101)."),
     "many": (body(5, properties=dict.fromkeys("abcdef", "")), "'properties' has more than 5 entries (6)."),
     "colon": (body(5, properties={"a:b": ""}), "The property name 'a:b' may neither hold ':' nor begin with '_'."),
     "control": (body(5, properties={"_a": ""}), "The property name '_a' may neither hold ':' nor begin with '_'."),

@@ -50,6 +50,8 @@ __all__ = [
 
 DEPLOYMENTS_LIMIT = 100
 PROPERTIES_LIMIT = 5
+NAMED_LIMIT = 100
+"""Properties that are looked at, be they null: whoever sends hundreds of thousands must not take our time."""
 
 
 def read_submission(body: bytes, app_id: str) -> Submission:
@@ -180,6 +182,7 @@ def _object_or_null(request: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _properties(properties: Mapping[str, Any]) -> dict[str, str]:
     """Check the properties; numbers, which GitHub for Jira sends, become text, and nulls are dropped."""
+    _check_number(len(properties), NAMED_LIMIT)
     read: dict[str, str] = {}
     for name, item in properties.items():
         value = _value(item)
@@ -195,9 +198,13 @@ def _properties(properties: Mapping[str, Any]) -> dict[str, str]:
         if not is_keepable(name + text):
             raise Malformed(f"The property {shown(name)} has a NUL character or half of a surrogate pair.")
         read[name] = text
-    if len(read) > PROPERTIES_LIMIT:
-        raise Malformed(f"'properties' has more than {PROPERTIES_LIMIT} entries ({len(read)}).")
+    _check_number(len(read), PROPERTIES_LIMIT)
     return read
+
+
+def _check_number(number: int, limit: int) -> None:
+    if number > limit:
+        raise Malformed(f"'properties' has more than {PROPERTIES_LIMIT} entries ({number}).")
 
 
 def _product(item: Any) -> str | None:
