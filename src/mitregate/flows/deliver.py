@@ -15,6 +15,7 @@ from mitregate.core.jobs import DENSE, LEASE, Attempt, Job, JobState, Outcome, R
 from mitregate.core.people import Permission
 from mitregate.core.queries import JobQuery
 from mitregate.flows.act import Act
+from mitregate.flows.settle import announce
 from mitregate.ports import Claim, UnitOfWork
 from mitregate.wire.http import Conversation
 
@@ -59,7 +60,7 @@ def finish(act: Act, claimed: Claim, outcome: Outcome, started_at: datetime, dur
     """Keep how a try ended: the job is done, due again further up the ladder, or dead.
 
     Returns:
-        False if somebody else holds its lease by now; then nothing is kept.
+        False if its lease is not held any more, because it ran out or the job was withdrawn; then nothing is kept.
     """
     job = claimed.job
     tried = replace(job, attempts=job.attempts + 1, note=outcome.detail)
@@ -80,6 +81,8 @@ def finish(act: Act, claimed: Claim, outcome: Outcome, started_at: datetime, dur
     else:
         tried = replace(tried, state=JobState.DEAD, finished_at=act.now)
     is_kept = act.uow.jobs.settle(claimed, tried, attempt)
+    if not is_kept:
+        _set_right(act, job)
     if is_kept and tried.state is JobState.DEAD:
         detail = {"gate": job.gate_id, "detail": outcome.detail}
         act.record(Action.DELIVERY_DEAD, job.id, detail)
@@ -109,6 +112,16 @@ def retry(act: Act, job_id: str) -> Job:
         raise IllegalTransition(message, advice="Only deliveries that are open, dead or withdrawn can be tried again.")
     act.record(Action.DELIVERY_RETRIED, job_id)
     return act.uow.jobs.get(job_id) or job
+
+
+def _set_right(act: Act, job: Job) -> None:
+    """Tell how it stands once more, if *job* was withdrawn while it was told, and its deployment started over since.
+
+    The receiver may have heard of the new gate before it took in the verdict on the old one, such as an `allowed`.
+    """
+    current = act.uow.gates.of(msgspec.json.decode(job.payload, type=Announcement).key)
+    if current is not None and current.id != job.gate_id and current.stage is Stage.HELD:
+        announce(act, current)
 
 
 def _is_overtaken(uow: UnitOfWork, job: Job) -> bool:
