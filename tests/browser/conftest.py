@@ -31,7 +31,8 @@ class Site:
         return self.server.url
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread for as long as it lives: not longer than for these tests.
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     """The browser."""
     with sync_playwright() as playwright:

@@ -12,6 +12,8 @@ from tests.acceptance.callers import Person, deployment
 from tests.acceptance.house import SETUP_TOKEN, House
 from tests.browser.conftest import Open, Site
 
+pytestmark = pytest.mark.xdist_group("browser")
+
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES = {"runOnly": {"type": "tag", "values": LEVELS}}
 
