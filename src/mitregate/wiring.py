@@ -244,12 +244,20 @@ def set_up_logging(log_format: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.processors.format_exc_info] if is_json else []),
+            structlog.processors.format_exc_info if is_json else _printable,
             render,
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _printable(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Replace what a terminal would obey instead of showing: paths, among others, come from outside."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = "".join(letter if letter.isprintable() else "\ufffd" for letter in value)
+    return event
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

@@ -4,6 +4,7 @@ import pytest
 import structlog
 
 from mitregate.core.errors import StoreError
+from mitregate.wiring import set_up_logging
 from tests.web.stage import Stage
 
 DEEP = 3000
@@ -71,3 +72,23 @@ async def test_what_the_database_said_is_not_told_to_apps(stage: Stage) -> None:
     assert (reply.status_code, reply.json()["error"]) == (503, "temporarily_unavailable")
     assert "10.9.8.7" not in reply.text
     assert "10.9.8.7" in str(logs)
+
+
+async def test_the_log_commands_no_terminal(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    """What somebody puts into a path does not command the terminal of whoever reads the log."""
+
+    class Down:
+        """A store whose database cannot be reached."""
+
+        async def read(self, _flow: object) -> object:
+            """Fail."""
+            raise StoreError
+
+    stage.office.store = Down()  # type: ignore[assignment]
+    set_up_logging("console")
+    reply = await stage.client("admin").get("/api/v1/gates/%1b[2J%9b%c2%9b%0aforged%e2%80%ae")
+    structlog.reset_defaults()
+    said = capsys.readouterr().err
+    assert (reply.status_code, said.count("\n")) == (503, 1)
+    assert "forged" in said
+    assert said.removesuffix("\n").isprintable()
