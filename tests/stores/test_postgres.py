@@ -142,6 +142,16 @@ def test_hints_fit_and_come_back(touched: Touched, read: Touched) -> None:
     assert read_hint("me", payload) is None
 
 
+@pytest.mark.parametrize("url", ["postgresql://ann:hunter%zz@127.0.0.1/x", "postgresql://ann@127.0.0.1/x?hunter"])
+def test_a_wrong_url_does_not_show_its_password(url: str) -> None:
+    """A URL that PostgreSQL cannot read is complained of without any part of it, as it may hold a password."""
+    with pytest.raises(Misconfigured) as refused:
+        open_store(url)
+    assert "cannot be read" in refused.value.message
+    assert "hunter" not in refused.value.message
+    assert refused.value.__suppress_context__
+
+
 def test_an_unreachable_server_is_told_in_words() -> None:
     """A server that cannot be reached at the start is for the operator to correct; the password is not repeated."""
     with pytest.raises(Misconfigured) as refusal:

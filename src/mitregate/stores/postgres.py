@@ -81,6 +81,10 @@ def connect(url: str) -> Connection:
     """
     try:
         return _connect(url)
+    except psycopg.ProgrammingError:  # what it says may repeat the password
+        message = "The URL of the PostgreSQL database cannot be read."
+        advice = "Percent-encode what is no letter or digit in user and password: postgresql://user:p%40ss@host/name."
+        raise Misconfigured(message, advice=advice) from None
     except psycopg.Error as error:
         raise Misconfigured(
             f"The PostgreSQL database cannot be opened: {error}",
