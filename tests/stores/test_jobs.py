@@ -137,6 +137,17 @@ async def test_hastened_jobs_start_again(store: Store) -> None:
     assert [(each.rung, each.due_at) for each in found if each] == [(0, AGO)] + [(3, LATER)] * 3
 
 
+async def test_what_is_due_at_once_does_not_wait_for_another_clock(store: Store) -> None:
+    """A clock that is ahead of the database's, or was, delays no job that is due at once, hastened, or reopened."""
+    ahead = {"due_at": LATER, "created_at": LATER}
+    await add(store, job("1", **ahead), job("2", gate_id="2", due_at=LATER), job("3", gate_id="3", due_at=LATER))
+    await add(store, job("4", gate_id="4", state=JobState.DEAD, **ahead), job("5", gate_id="5", due_at=LATER))
+    await store.transact(lambda uow: uow.jobs.hasten("2", "lane", LATER))
+    await store.transact(lambda uow: uow.jobs.reopen("4", LATER))
+    claims = await store.transact(lambda uow: uow.jobs.claim("me", MINUTE, 10, []))
+    assert {claimed.job.id for claimed in claims} == {"1", "2", "4"}
+
+
 async def test_withdrawn_jobs_are_not_done(store: Store) -> None:
     """Withdrawing ends the open jobs of a gate, also one that is under way, whose worker can no longer settle it."""
     await add(store, job("1"), job("2", lane="else"), job("3", gate_id="else"), job("4", state=JobState.DONE))

@@ -1,10 +1,15 @@
 -- name: add_job!
--- Keeps a new job.
+-- Keeps a new job. One that is due at once is due at once by the database's clock, too, which may be behind.
 INSERT INTO jobs (
     id, provider, lane, gate_id, payload, state, rung, attempts, due_at, created_at, finished_at, note
 )
 VALUES (
-    :id, :provider, :lane, :gate_id, :payload, :state, :rung, :attempts, :due_at, :created_at, :finished_at, :note
+    :id, :provider, :lane, :gate_id, :payload, :state, :rung, :attempts,
+    CASE
+        WHEN CAST(:due_at AS text) <= CAST(:created_at AS text) AND utc_now() < CAST(:due_at AS text) THEN utc_now()
+        ELSE :due_at
+    END,
+    :created_at, :finished_at, :note
 )
 
 -- name: job^
@@ -63,9 +68,9 @@ INSERT INTO attempts (job_id, number, started_at, duration_ms, outcome)
 VALUES (:job_id, :number, :started_at, :duration_ms, :outcome)
 
 -- name: hasten_jobs!
--- Puts the open jobs of a gate in a lane back to the foot of the ladder.
+-- Puts the open jobs of a gate in a lane back to the foot of the ladder, due no later than now by the database's clock.
 UPDATE jobs /* indexed by jobs_of_gate */
-SET rung = 0, due_at = :due_at
+SET rung = 0, due_at = CASE WHEN utc_now() < CAST(:due_at AS text) THEN utc_now() ELSE :due_at END
 WHERE gate_id = :gate_id AND lane = :lane AND state = 'open'
 
 -- name: withdraw_jobs!
@@ -75,9 +80,11 @@ SET state = 'withdrawn', finished_at = :at, note = :note, lease = NULL, leased_u
 WHERE gate_id = :gate_id AND state = 'open'
 
 -- name: reopen_job$
--- Opens a dead or withdrawn job again, at the foot of the ladder.
+-- Opens a dead or withdrawn job again, at the foot of the ladder, due no later than now by the database's clock.
 UPDATE jobs
-SET state = 'open', rung = 0, due_at = :due_at, finished_at = NULL
+SET
+    state = 'open', rung = 0, finished_at = NULL,
+    due_at = CASE WHEN utc_now() < CAST(:due_at AS text) THEN utc_now() ELSE :due_at END
 WHERE id = :id AND state IN ('dead', 'withdrawn')
 RETURNING id
 
