@@ -1,5 +1,7 @@
 """Requests that nobody sends by accident: they are refused, and never take the server by surprise."""
 
+import time
+
 import pytest
 import structlog
 
@@ -92,3 +94,13 @@ async def test_the_log_commands_no_terminal(stage: Stage, capsys: pytest.Capture
     assert (reply.status_code, said.count("\n")) == (503, 1)
     assert "forged" in said
     assert said.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/setup", "/api/v1/me"])
+async def test_no_cookie_takes_the_server_s_time(stage: Stage, path: str) -> None:
+    """A cookie full of backslashes, which some versions of Python take seconds to read, is passed over at once."""
+    cookies = 'mitregate_session="' + "\\" * 30_000 + '"; mitregate_visit="' + "\\" * 30_000 + '"'
+    began = time.process_time()
+    reply = await stage.client(None, cookie=cookies).get(path)
+    assert reply.status_code in {200, 303, 401}
+    assert time.process_time() - began < 0.5

@@ -6,7 +6,6 @@ signing in under the secret of a cookie for the visit. A form from another origi
 
 import hashlib
 import hmac
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from litestar.connection import ASGIConnection, Request
@@ -19,7 +18,7 @@ from msgspec import Struct
 from mitregate.core.errors import Forbidden, Unproven
 from mitregate.core.people import Permission, Principal
 from mitregate.flows.admit import SESSION_LIFE
-from mitregate.web.auth import SESSION_COOKIE, header, identify, session
+from mitregate.web.auth import SESSION_COOKIE, cookie, header, identify, session
 from mitregate.web.office import Office
 
 VISIT_COOKIE = "mitregate_visit"
@@ -104,11 +103,7 @@ def visit_secret(scope: Any) -> str | None:
     """Read the secret that forms are bound to: the session's, or before signing in the visit's."""
     if secret := session(scope):
         return secret
-    try:
-        morsel = SimpleCookie(header(scope, b"cookie")).get(VISIT_COOKIE)
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None and morsel.value else None
+    return cookie(scope, VISIT_COOKIE) or None
 
 
 def visit_cookie(office: Office, secret: str) -> Cookie:
