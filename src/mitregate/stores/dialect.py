@@ -26,11 +26,11 @@ class Texts:
     """The named queries for one engine; each is called with a connection and its parameters.
 
     Args:
-        driver: what aiosql calls the driver.
+        driver: what aiosql calls the driver, or what makes an adapter for it.
         words: regular expressions of the words to replace, and what to put there.
     """
 
-    def __init__(self, driver: str, words: Mapping[str, str]) -> None:
+    def __init__(self, driver: str | Callable[[], Any], words: Mapping[str, str]) -> None:
         text = "\n\n".join(path.read_text(encoding="utf-8") for path in sorted(TEXTS.glob("*.sql")))
         for word, meaning in words.items():
             text = re.sub(word, meaning, text)

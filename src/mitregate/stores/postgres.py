@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import conninfo, errors
-from psycopg.pq import TransactionStatus
 
 from mitregate.core.errors import Misconfigured
 from mitregate.ports import Touched
 from mitregate.stores.commit import Flow, GroupCommit, Watchers
+from mitregate.stores.conduit import Conduit, ConduitAdapter, Statement
 from mitregate.stores.dialect import HEAD, Texts
 from mitregate.stores.hints import hint, read_hint
 from mitregate.stores.unit import Unit
@@ -68,7 +68,11 @@ WRITING = _WORDS | {r"/\* (for update.*?) \*/": r"\1"}
 OVERTAKEN = (errors.DeadlockDetected, errors.SerializationFailure, errors.UniqueViolation)
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-PATIENCE = f"SET LOCAL lock_timeout = {ALONE_MS}".encode()
+
+BEGIN_IT = Statement(BEGIN)
+BE_PATIENT = Statement(f"SET LOCAL lock_timeout = {ALONE_MS}")
+COMMIT = Statement("COMMIT")
+NOTIFY = Statement(f"SELECT pg_notify('{CHANNEL}', $1)", "hint")
 
 MIGRATE = "Run `mitregate migrate` once before the server starts."
 
@@ -120,11 +124,13 @@ class Line:
     errors: type[Exception] = psycopg.Error
     interval: float | None = None
     _settings = "SET default_transaction_read_only = off"
+    _is_reading = False
 
     def __init__(self, url: str, texts: Texts) -> None:
         self._url = url
         self._texts = texts
         self._connection: Connection | None = None
+        self._conduit: Conduit | None = None
         self._unit: Unit | None = None
 
     def has_news(self) -> bool:
@@ -135,35 +141,44 @@ class Line:
         """Let go of the connection."""
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._unit = None
+        self._connection = self._conduit = self._unit = None
 
     def is_sound(self) -> bool:
         """Whether the connection still stands."""
         return self._connection is not None and not self._connection.broken
 
-    def _connected(self) -> tuple[Connection, Unit]:
-        if self._connection is None or self._unit is None or self._connection.broken:
+    def _connected(self) -> tuple[Conduit, Unit]:
+        if self._conduit is None or self._unit is None or not self.is_sound():
             self.close()
             self._connection = _connect(self._url)
             self._connection.execute(self._settings)
-            self._unit = Unit(self._connection, self._texts)
-        return self._connection, self._unit
+            self._conduit = Conduit(self._connection, is_reading=self._is_reading)
+            self._unit = Unit(self._conduit, self._texts)
+        return self._conduit, self._unit
+
+    def rollback(self) -> None:
+        """Roll back, or let go of the connection if it cannot."""
+        try:
+            if self._conduit is not None:
+                self._conduit.reset()
+        except psycopg.Error:
+            self.close()
 
 
 class PostgresReader(Line):
     """A connection that reads: every statement is a transaction of its own."""
 
     _settings = "SET default_transaction_read_only = on"
+    _is_reading = True
 
     def begin(self, *, is_alone: bool) -> Unit:  # noqa: ARG002 - reading waits for no locks
         """Connect, if need be."""
         return self._connected()[1]
 
-    def commit(self, touched: Touched) -> None:
-        """There is nothing to commit."""
-
-    def rollback(self) -> None:
-        """There is nothing to roll back."""
+    def commit(self, touched: Touched) -> None:  # noqa: ARG002 - reading touches nothing
+        """Wait for what was sent, which can only have been refused: there is nothing to commit."""
+        if self._conduit is not None:
+            self._conduit.settle()
 
     def is_undone(self) -> bool:
         """Reading does nothing that could be undone."""
@@ -177,14 +192,13 @@ class PostgresReader(Line):
 class PostgresWriter(Line):
     """A connection that writes, READ COMMITTED, with locks on the rows it is about to change.
 
-    It works in libpq's pipeline mode: a statement that returns nothing is sent without waiting for the one before. So
-    an error may show up later than where it was made, at the latest with the commit; the batch is run apart as always.
+    Statements that return nothing are not waited for. So an error may show up later than where it was made, at the
+    latest with the commit; the batch is run apart as always.
     """
 
     def __init__(self, url: str, texts: Texts, token: str) -> None:
         super().__init__(url, texts)
         self._token = token
-        self._pipeline = contextlib.ExitStack()
         self._is_committing = False
 
     def begin(self, *, is_alone: bool) -> Unit:
@@ -197,37 +211,25 @@ class PostgresWriter(Line):
             return self._begin(is_alone=is_alone)
 
     def _begin(self, *, is_alone: bool) -> Unit:
-        connection, unit = self._connected()
-        self._pipeline.enter_context(connection.pipeline())
-        connection.execute(BEGIN)
+        conduit, unit = self._connected()
+        conduit.check()
+        conduit.send(BEGIN_IT, {})
         if is_alone:
-            connection.execute(PATIENCE)
+            conduit.send(BE_PATIENT, {})
         return unit
 
     def commit(self, touched: Touched) -> None:
         """Commit, with one hint for the other processes."""
-        connection = self._connection
-        if connection is None or connection.broken:
+        conduit = self._conduit
+        if conduit is None or not self.is_sound():
             # Never on a new connection: it would say COMMIT, and mean nothing.
             raise psycopg.OperationalError("The connection was lost.")
         if touched.gates or touched.work:
-            connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, hint(self._token, touched)))
+            conduit.send(NOTIFY, {"hint": hint(self._token, touched)})
         self._is_committing = True
-        ended = connection.execute("COMMIT")
-        self._pipeline.close()
-        if ended.statusmessage != "COMMIT":
+        if conduit.end(COMMIT) != "COMMIT":
             # A transaction that has failed is rolled back by COMMIT without a word.
             raise errors.InFailedSqlTransaction("The transaction had failed before.")
-
-    def rollback(self) -> None:
-        """Roll back, or let go of the connection if it cannot."""
-        with contextlib.suppress(psycopg.Error):
-            self._pipeline.close()
-        try:
-            if self._connection is not None and self._connection.info.transaction_status != TransactionStatus.IDLE:
-                self._connection.execute("ROLLBACK")
-        except psycopg.Error:
-            self.close()
 
     def is_contention(self, error: Exception, *, is_alone: bool) -> bool:
         """Whether another transaction was in the way, or the connection was lost before it came to the commit."""
@@ -292,7 +294,7 @@ class PostgresStore:
         self._token = secrets.token_hex(8)
         self._watchers = Watchers()
         self._listener: Listener | None = None
-        reading, writing = Texts("psycopg", READING), Texts("psycopg", WRITING)
+        reading, writing = Texts(ConduitAdapter, READING), Texts(ConduitAdapter, WRITING)
         writers = [PostgresWriter(url, writing, self._token) for _ in range(WRITERS)]
         readers = [PostgresReader(url, reading) for _ in range(READERS)]
         self._writers = GroupCommit("postgres-write", writers, self._watchers)
