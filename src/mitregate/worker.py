@@ -100,8 +100,10 @@ class Worker:
 
     async def _step(self) -> bool:
         """Do what is due; say whether there may be more."""
-        woken = await self._wake()
-        claimed = await self._claim()
+        try:
+            woken = await self._wake()
+        finally:  # a record that cannot be read, for one, keeps gates from being woken: what is decided is told still
+            claimed = await self._claim()
         await self._purge()
         is_busy = woken >= settle.BATCH or claimed > 0
         if is_busy:

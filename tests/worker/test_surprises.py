@@ -1,6 +1,7 @@
 """What the worker does with what nobody foresaw."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from mitregate.ports import Store
 from mitregate.settings import Settings
 from mitregate.stores import open_store
 from mitregate.stores.schema import migrate
+from mitregate.stores.sqlite import DRIVER
 from mitregate.wire.http import Conversation
 from mitregate.wiring import make_ports
 from mitregate.worker import Worker
@@ -70,3 +72,33 @@ async def _tried(store: Store) -> tuple[Job, list[Attempt]]:
                 attempts = await store.read(lambda uow: uow.jobs.attempts(job.id))  # noqa: B023 - run at once
                 return job, attempts
             await asyncio.sleep(0.01)
+
+
+async def test_a_gate_that_cannot_be_read_stops_no_delivery(tmp_path: Path) -> None:
+    """A record that is broken keeps gates from being woken, which the log says, but no verdict from being told."""
+    settings = Settings(database=f"sqlite:///{tmp_path}/gate.db")
+    migrate(settings.database)
+    store, ports = open_store(settings.database), make_ports(settings)
+    made = await store.transact(
+        lambda uow: admit.add_app(begin(ports, uow, ROOT), "ci", frozenset(Scope), "https://ci.example.com/hook")
+    )
+    asked = deployment()
+    asked = replace(asked, key=replace(asked.key, app_id=made.app.id), asks_for_gating=True)
+    broken = replace(asked, key=replace(asked.key, sequence_number=2))
+    await store.transact(lambda uow: submit(begin(ports, uow, ROOT), [asked]))
+    await store.transact(lambda uow: submit(begin(ports, uow, replace(ROOT, name="other")), [broken]))
+    with contextlib.closing(DRIVER.connect(tmp_path / "gate.db")) as connection, connection:
+        connection.execute("UPDATE gates SET body = '{}', wake_at = created_at WHERE sequence_number = 2")
+        connection.execute("DELETE FROM jobs WHERE gate_id IN (SELECT id FROM gates WHERE sequence_number = 2)")
+    stop = asyncio.Event()
+    with structlog.testing.capture_logs() as logs:
+        worker = Worker(store=store, ports=ports, talker=Broken(), concurrency=10)
+        working = asyncio.create_task(worker.run(stop))
+        try:
+            await _tried(store)
+            while "worker.step_failed" not in {entry["event"] for entry in logs}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        finally:
+            stop.set()
+            await working
+            await store.close()

@@ -43,7 +43,8 @@ class GateTable(Table):
     def due(self, now: datetime, limit: int) -> list[Gate]:
         """Read held gates whose wake time has come, most overdue first, locked likewise."""
         values = plain(now=instant(now), limit=limit)
-        return [gate_of(row) for row in self._q.due_gates(self._connection, **values)]
+        rows = list(self._q.due_gates(self._connection, **values))  # all of them, before one cannot be read
+        return [gate_of(row) for row in rows]
 
     def keep(self, gate: Gate) -> None:
         """Keep a gate in place of its earlier revision (`gate.revision`), one higher; `Stale` if that is gone."""
