@@ -285,3 +285,17 @@ def test_only_api_tokens_open_sessions(world: World) -> None:
     for other in (session.secret, access.secret, "mgt_nonsense", ""):
         with pytest.raises(Unproven):
             world.do(NOBODY, admit.sign_in, other)
+
+
+def test_sessions_end_with_the_token(world: World) -> None:
+    """When an API token of a person is revoked, whoever signed in as that person is signed out; others are not."""
+    sessions = {}
+    for name in ("ann", "bob"):
+        user = world.do(ADMIN, admit.add_user, name, Role.APPROVER)
+        made = world.do(ADMIN, admit.add_token, user.id, "stolen")
+        _, session = world.do(NOBODY, admit.sign_in, made.secret)
+        sessions[name] = (made.token.id, session.secret)
+    world.do(ADMIN, admit.remove_token, sessions["ann"][0])
+    with pytest.raises(Unproven):
+        world.read(admit.prove, sessions["ann"][1], world.now)
+    assert world.read(admit.prove, sessions["bob"][1], world.now).name == "bob"

@@ -231,7 +231,9 @@ def add_token(act: Act, user_id: str, label: str, life: timedelta | None = None)
 
 
 def remove_token(act: Act, token_id: str) -> None:
-    """Revoke a token: one's own, or anybody's as an administrator.
+    """Revoke a token: one's own, or anybody's as an administrator; with an API token all sessions of its user end.
+
+    Whoever got hold of the token may have signed in with it.
 
     Raises:
         Unknown: there is no such token to be seen.
@@ -239,9 +241,13 @@ def remove_token(act: Act, token_id: str) -> None:
     own = act.uow.people.tokens(act.principal.user_id) if act.principal.user_id is not None else []
     if token_id not in {token.id for token in own}:
         act.principal.require(Permission.ADMINISTER)
+    owned = (token for user in act.uow.people.users() for token in act.uow.people.tokens(user.id))
+    token = next((token for token in owned if token.id == token_id), None)
     if not act.uow.people.remove_token(token_id):
         message = f"There is no token {token_id!r}."
         raise Unknown(message)
+    if token is not None and token.kind is TokenKind.API:
+        _sign_out_everywhere(act.uow, token.user_id or "")
     act.record(Action.TOKEN_REMOVED, token_id, {})
 
 
@@ -267,6 +273,12 @@ def sign_out(uow: UnitOfWork, secret: str) -> None:
     token = uow.people.token(fingerprint(secret))
     if token is not None and token.kind is TokenKind.SESSION:
         uow.people.remove_token(token.id)
+
+
+def _sign_out_everywhere(uow: UnitOfWork, user_id: str) -> None:
+    for token in uow.people.tokens(user_id):
+        if token.kind is TokenKind.SESSION:
+            uow.people.remove_token(token.id)
 
 
 def purge(act: Act) -> int:
