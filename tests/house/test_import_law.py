@@ -23,6 +23,7 @@ ROOMS = {
     "providers.acme": "from mitregate import wire",
     "providers.webhook": "",
     "settings": "",
+    "stores.conduit": "import aiosql, psycopg",
     "stores.migrations": "import alembic",
     "stores.postgres": "import aiosql, psycopg",
     "stores.schema": "import sqlalchemy",

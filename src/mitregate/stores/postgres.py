@@ -91,7 +91,7 @@ def connect(url: str) -> Connection:
         raise Misconfigured(message, advice=advice) from None
     except psycopg.Error as error:
         raise Misconfigured(
-            f"The PostgreSQL database cannot be opened: {error}",
+            f"The PostgreSQL database cannot be opened: {' '.join(str(error).split())}",
             advice="Check host, port, user, password and name in the database URL, and that the server runs.",
         ) from error
 
@@ -99,10 +99,12 @@ def connect(url: str) -> Connection:
 def _connect(url: str) -> Connection:
     given = conninfo.conninfo_to_dict(url)
     connection = psycopg.connect(**DEFAULTS | given, autocommit=True, prepare_threshold=1)  # type: ignore[arg-type]
-    # An approval must survive power loss, whatever the server's default is.
+    # An approval must survive power loss, whatever the server's default is. And plans are kept: one that was made while
+    # the tables were empty must not read them from end to end when they are full; every query here has its index.
     connection.execute(
         "SELECT set_config('lock_timeout', %s, false), CASE WHEN current_setting('synchronous_commit') = 'off'"
-        " THEN set_config('synchronous_commit', 'on', false) END",
+        " THEN set_config('synchronous_commit', 'on', false) END, set_config('enable_seqscan', 'off', false),"
+        " set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)",
         (str(TOGETHER_MS),),
     )
     return connection
