@@ -223,7 +223,8 @@ def tokens() -> str:
     rows = ([kind.value, code(admit.PREFIX[kind]), *said[kind]] for kind in people.TokenKind)
     rule = f"{throttle.LIMIT} wrong tokens from one address within {spell(throttle.SPAN)}"
     return table(["kind", "begins with", "for", "good for"], rows) + (
-        f"\nAfter {rule}, the doors for people refuse that address for as long (429).\n"
+        f"\nAfter {rule}, the doors for people tell that address to wait (429).\n"
+        "The right token is let in all the same.\n"
     )
 
 

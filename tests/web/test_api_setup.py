@@ -31,16 +31,15 @@ async def test_a_name_that_is_refused_does_not_use_up_the_token(bare: Stage) -> 
     assert (await bare.client().post("/api/v1/setup", json={"token": token, "name": "Ann"})).status_code == 201
 
 
-async def test_guessing_is_slow(bare: Stage) -> None:
-    """After ten wrong tokens an address is refused for a minute, whatever it sends; another address is not."""
+async def test_guessing_is_told_to_stop(bare: Stage) -> None:
+    """After ten wrong tokens an address is told to wait for a minute; the right token is let in all the same."""
     token = await offered(bare)
     client = bare.client()
     for _ in range(10):
         assert (await client.post("/api/v1/setup", json={"token": "mgsetup_x", "name": "Eve"})).status_code == 401
-    refused = await client.post("/api/v1/setup", json={"token": token, "name": "Eve"})
+    refused = await client.post("/api/v1/setup", json={"token": "mgsetup_x", "name": "Eve"})
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
     assert refused.json()["type"] == "urn:mitregate:problem:TooManyGuesses"
-    bare.clock.advance(seconds=61)
     assert (await client.post("/api/v1/setup", json={"token": token, "name": "Ann"})).status_code == 201
 
 

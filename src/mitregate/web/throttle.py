@@ -1,8 +1,9 @@
-"""Throttle: whoever guesses tokens at the doors for people must guess slowly.
+"""Throttle: whoever guesses tokens at the doors for people is soon told to stop.
 
-An address (for IPv6 its /64 network) that sent `LIMIT` wrong tokens within `SPAN` is refused until the oldest of them
-is that old. Tokens are 256 bits of chance, so this keeps the log and the database quiet rather than the tokens safe;
-each process counts for itself, and behind a proxy all callers share the address of the proxy.
+An address (for IPv6 its /64 network) that sent `LIMIT` wrong tokens within `SPAN` is told to wait until the oldest of
+them is that old. The right token is let in all the same: behind a proxy all callers share one address, and an outsider
+who guesses must not lock everybody out. Nothing is lost by that, for tokens are 256 bits of chance and no number of
+guesses finds one. Each process counts for itself.
 """
 
 import ipaddress
@@ -29,7 +30,7 @@ ADDRESSES = 10_000
 class TooManyGuesses(Refused):
     """Too many wrong tokens came from this address."""
 
-    hint = "Wait a minute, then try again with the right token."
+    hint = "Use the right token, or wait a minute."
 
 
 class Throttle:
@@ -45,23 +46,27 @@ class Throttle:
         """Count it against *address* if what is done here ends with `Unproven`.
 
         Raises:
-            TooManyGuesses: there were too many already.
+            TooManyGuesses: it did, and there were too many already.
         """
-        name = _network(address)
-        wrong = self._wrong.get(name, deque())
-        while wrong and wrong[0] <= self._now() - SPAN:
-            wrong.popleft()
-        if len(wrong) >= LIMIT:
-            raise TooManyGuesses
         try:
             yield
         except Unproven:
-            wrong.append(self._now())
-            self._wrong[name] = wrong
-            self._wrong.move_to_end(name)
-            if len(self._wrong) > ADDRESSES:
-                self._wrong.popitem(last=False)
+            if self._is_over(_network(address)):
+                raise TooManyGuesses from None
             raise
+
+    def _is_over(self, name: str) -> bool:
+        """Count a wrong token, unless there were too many already; say whether there were."""
+        wrong = self._wrong.setdefault(name, deque())
+        while wrong and wrong[0] <= self._now() - SPAN:
+            wrong.popleft()
+        self._wrong.move_to_end(name)
+        if len(self._wrong) > ADDRESSES:
+            self._wrong.popitem(last=False)
+        if len(wrong) >= LIMIT:
+            return True
+        wrong.append(self._now())
+        return False
 
 
 Guesses = NamedDependency[SkipValidation[Throttle]]
