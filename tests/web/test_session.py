@@ -184,6 +184,14 @@ async def test_the_first_user_is_made_on_a_page(bare: Stage) -> None:
     assert token not in page.html
 
 
+async def test_who_comes_before_the_set_up_is_told_so(bare: Stage) -> None:
+    """As long as there is no user, the page for signing in says where the set-up begins; later it does not."""
+    installation = await bare.office.transact(ROOT, admit.settle_in, offer_setup=True)
+    assert "Nobody has been set up yet." in (await Browser(bare).see("/login")).text
+    await bare.office.transact(ROOT, admit.set_up, installation.setup_token or "", "Ann")
+    assert "Nobody has been set up yet." not in (await Browser(bare).see("/login")).text
+
+
 async def test_a_wrong_set_up_token_makes_nobody(bare: Stage) -> None:
     """A wrong set-up token, or a name that is none, is refused on the same page."""
     installation = await bare.office.transact(ROOT, admit.settle_in, offer_setup=True)

@@ -52,7 +52,7 @@ async def show_login(
     said: FromQuery[str] = "",
 ) -> Template:
     """Show the form for signing in."""
-    return _visited(request, office, "login.html", back=local(back), error=None, said=SAID.get(said))
+    return await _ask_for_token(request, office, back=local(back), error=None, said=SAID.get(said))
 
 
 @post("/login", status_code=HTTPStatus.SEE_OTHER)
@@ -62,8 +62,8 @@ async def login(request: Asked, office: Desk, guesses: Guesses, data: URLEncoded
         with guesses.of(origin_of(request.scope)):
             _, made = await office.transact(_nobody(request), admit.sign_in, data.token.strip())
     except Unproven as error:
-        return _visited(
-            request, office, "login.html", HTTPStatus.UNAUTHORIZED, back=local(data.next), error=error, said=None
+        return await _ask_for_token(
+            request, office, HTTPStatus.UNAUTHORIZED, back=local(data.next), error=error, said=None
         )
     onward = go(data.next)
     onward.cookies.append(session_cookie(office, made.secret))
@@ -101,6 +101,11 @@ async def set_up(request: Asked, office: Desk, guesses: Guesses, data: URLEncode
     page = render("welcome.html", visitor=visitor, token=first.secret, base_url=office.ports.base_url)
     page.cookies.append(session_cookie(office, made.secret))
     return page
+
+
+async def _ask_for_token(request: Asked, office: Office, status: int = HTTPStatus.OK, **context: object) -> Template:
+    is_new = not await office.read(_has_users)
+    return _visited(request, office, "login.html", status, is_new=is_new, **context)
 
 
 async def _again(request: Asked, office: Office, data: SetUp, error: MitregateError) -> Template:
