@@ -6,7 +6,8 @@ letters. The environment wins. `MITREGATE_CONFIG` names the file.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -111,27 +112,46 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """
     environ = os.environ if environ is None else environ
     values = _from_file(environ[CONFIG]) if environ.get(CONFIG) else {}
-    known = {f"{PREFIX}{name.upper()}": name for name in Settings.__struct_fields__}
+    known = {_variable(name): name for name in Settings.__struct_fields__}
     for variable, value in environ.items():
         if variable in known:
             values[known[variable]] = value
         elif variable.startswith(PREFIX) and variable != CONFIG and not variable.startswith(f"{PREFIX}TEST_"):
-            message = f"There is no setting {variable}."
-            raise Misconfigured(message, advice=f"Settings are: {', '.join(sorted(known))}.")
+            raise _unknown(variable, known)
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        message = f"A setting is not of the right form: {error}."
-        raise Misconfigured(message, advice="See the page on settings in the documentation.") from None
+        said, _, name = str(error).rstrip("`").partition(" - at `$.")
+        said = said.partition(",")[0]  # what was got instead may be a text, as all in the environment is
+        message = f"The setting {_variable(name)} is not of the right form: {said[:1].lower()}{said[1:]}."
+        advice = "Correct it in the environment or the settings file; the page on settings has an example of each."
+        raise Misconfigured(message, advice=advice) from None
     return _checked(settings)
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+def _unknown(name: str, known: Iterable[str], where: str = "") -> Misconfigured:
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    return Misconfigured(
+        f"There is no setting {name}{where}.", advice=f"{hint}Settings are: {', '.join(sorted(known))}."
+    )
 
 
 def _from_file(path: str) -> dict[str, object]:
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        message = f"The settings file {path} cannot be read: {error}."
+        said = error.strerror if isinstance(error, OSError) else error
+        message = f"The settings file {path} cannot be read: {said}."
         raise Misconfigured(message, advice=f"Correct it, or unset {CONFIG}.") from None
+    for name in values:
+        if name not in Settings.__struct_fields__:
+            raise _unknown(name, Settings.__struct_fields__, where=f", which the file {path} has")
+    return values
 
 
 def _checked(settings: Settings) -> Settings:

@@ -112,9 +112,10 @@ async def open_house(
         Misconfigured: the database is not migrated, is served already, or the key is missing.
         StoreError: the database cannot be reached.
     """
-    ports = make_ports(settings)
     store = open_store(settings.database, is_serving=is_serving)
     try:
+        # Only now: in a folder where there is no database, no key shall be made either.
+        ports = make_ports(settings)
         installation = await store.transact(lambda uow: admit.settle_in(begin(ports, uow), offer_setup=offer_setup))
         yield House(settings=settings, store=store, ports=ports, installation=installation)
     finally:

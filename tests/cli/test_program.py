@@ -100,7 +100,17 @@ def test_without_a_command_it_explains_itself(run: Run) -> None:
     assert "Commands:" in run().well().out
 
 
-@pytest.mark.parametrize("argv", [["bogus"], ["app"], ["change", "show"], ["status", "--sequence", "many"], ["--x"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["bogus"],
+        ["app"],
+        ["change", "show"],
+        ["status", "--sequence", "many"],
+        ["user", "add", "x", "--role", "y"],
+        ["--x"],
+    ],
+)
 def test_misuse(run: Run, argv: list[str]) -> None:
     """What cannot be understood ends with 2, and two lines say what is wrong and where help is."""
     ended = run(*argv)
@@ -109,6 +119,7 @@ def test_misuse(run: Run, argv: list[str]) -> None:
     assert what.startswith("error: ")
     assert "--help` shows how it is used." in advice
     assert run(*argv, "--json").complaint["type"] == "Malformed"
+    assert "Value error" not in what
 
 
 @pytest.mark.parametrize("code", EXIT_CODES)
@@ -124,19 +135,39 @@ def test_no_error_is_left_out() -> None:
 
 
 def test_a_database_that_is_not_there(run: Run) -> None:
-    """Without a database an administrative command ends with 3 and says what to run."""
+    """Without a database an administrative command ends with 3, says what to run, and makes nothing, not even a key."""
     ended = run("app", "list")
     assert ended.code == 3
     assert "mitregate migrate" in ended.err
+    assert list(Path().iterdir()) == []
     assert run("app", "list", "--json").complaint["type"] == "Misconfigured"
 
 
 def test_an_unknown_setting(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting that does not exist ends a command with 3, and those that exist are named."""
+    """A setting that does not exist ends a command with 3; the nearest that does is named, and so are all others."""
     monkeypatch.setenv("MITREGATE_DATABSE", "sqlite:///x.db")
     ended = run("app", "list", "--json")
     assert ended.code == 3
-    assert "MITREGATE_DATABASE" in ended.complaint["advice"]
+    assert ended.complaint["advice"].startswith("Did you mean MITREGATE_DATABASE? Settings are: MITREGATE_BASE_URL,")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prt = 80", "There is no setting prt, which the file mitregate.toml has."),
+        ("port = 'many'", "The setting MITREGATE_PORT is not of the right form: expected `int`."),
+        ("port = 70000", "The setting MITREGATE_PORT is not of the right form: expected `int` <= 65535."),
+        ("port = ", "The settings file mitregate.toml cannot be read: Invalid value (at end of document)."),
+        (None, "The settings file mitregate.toml cannot be read: No such file or directory."),
+    ],
+)
+def test_a_settings_file_that_is_wrong(run: Run, monkeypatch: pytest.MonkeyPatch, text: str | None, said: str) -> None:
+    """What is wrong in the settings file ends a command with 3, with the name of the setting or of the file."""
+    monkeypatch.setenv("MITREGATE_CONFIG", "mitregate.toml")
+    if text is not None:
+        Path("mitregate.toml").write_text(text, encoding="utf-8")
+    ended = run("app", "list", "--json")
+    assert (ended.code, ended.complaint["error"]) == (3, said)
 
 
 def test_nobody_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,10 +189,20 @@ def test_a_url_without_credentials(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_wrong_token(run: Run, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token that the server does not know ends with 2."""
+    """A token that the server does not know ends with 2, and the setting that it came from is named."""
     monkeypatch.setenv("MITREGATE_URL", server.url)
     monkeypatch.setenv("MITREGATE_TOKEN", "mgt_wrong")
     assert (run("app", "list").code, run("app", "list", "--json").complaint["type"]) == (2, "Unproven")
+    assert "MITREGATE_TOKEN" in run("app", "list", "--json").complaint["advice"]
+
+
+def test_a_wrong_client_secret(run: Run, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client secret that the server does not know ends with 2, and the settings that it came from are named."""
+    for name, value in (server.as_app | {"MITREGATE_CLIENT_SECRET": "wrong"}).items():
+        monkeypatch.setenv(name, value)
+    ended = run("status", "--json")
+    assert (ended.code, ended.complaint["type"]) == (2, "Unproven")
+    assert "MITREGATE_CLIENT_SECRET" in ended.complaint["advice"]
 
 
 def test_something_else_answers(run: Run, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

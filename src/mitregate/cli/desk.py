@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from mitregate import client, settings
 from mitregate.cli.records import About, Page
-from mitregate.core.errors import Misconfigured, Unreachable
+from mitregate.core.errors import Misconfigured, Unproven, Unreachable
 from mitregate.settings import Settings
 from mitregate.wire.http import Conversation, Reply, Request
 
@@ -65,11 +65,18 @@ class RemoteDesk:
         self._access = access or here.token or None
 
     async def call(self, request: Request) -> Reply:
-        """Hand in a request, with a token; an app's token that is no longer good is replaced once."""
+        """Hand in a request, with a token; an app's token that is no longer good is replaced once.
+
+        Raises:
+            Unproven: the person's token is not good there.
+        """
         reply = await self._call(request)
         if reply.status == 401 and not self._here.token:
             self._access = None
             reply = await self._call(request)
+        if reply.status == 401 and self._here.token:
+            advice = f"Set MITREGATE_TOKEN to a token that is good at {self._url}; `mitregate token add` makes one."
+            raise Unproven(client.error_of(reply).message, advice=advice)
         return reply
 
     async def _call(self, request: Request) -> Reply:
@@ -148,8 +155,17 @@ async def log_in(here: Settings, talker: Talker) -> str:
         message = "MITREGATE_CLIENT_ID and MITREGATE_CLIENT_SECRET are not both set."
         raise Misconfigured(message, advice="Set them to what `mitregate app add NAME` prints.")
     site = client.ours(address_of(here))
-    access = await talker.converse(client.token(site, here.client_id, here.client_secret))
+    try:
+        access = await talker.converse(client.token(site, here.client_id, here.client_secret))
+    except Unproven as error:
+        advice = "Correct MITREGATE_CLIENT_ID and MITREGATE_CLIENT_SECRET."
+        raise Unproven(error.message, advice=advice) from error
     return access.access_token
+
+
+def is_app(here: Settings) -> bool:
+    """Tell whether a command that apps use asks as an app, which is shown what is its own and no more."""
+    return bool(here.client_id and here.client_secret and not here.token)
 
 
 def address_of(here: Settings) -> str:

@@ -95,7 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _misused(error: typer.TyperException) -> Malformed:
     context: typer.Context | None = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "mitregate"
-    return Malformed(error.format_message(), advice=f"`{path} --help` shows how it is used.")
+    words = error.format_message().replace("Value error, ", "")  # the parser's own name for the kind of fault
+    return Malformed(words, advice=f"`{path} --help` shows how it is used.")
 
 
 def _close_quietly() -> int:

@@ -93,7 +93,10 @@ def connect(path: Path, *, is_new_allowed: bool = False, patience_ms: int = BUSY
     try:
         connection = driver.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
     except driver.Error as error:
-        advice = f"{MIGRATE} The folder must exist and be writable."
+        advice = (
+            "Go to the folder where the server was started, or set MITREGATE_DATABASE or MITREGATE_URL. To begin anew, "
+            "run `mitregate migrate`; the folder must exist and be writable."
+        )
         raise Misconfigured(f"The database {path} cannot be opened: {error}.", advice=advice) from error
     try:
         _prepare(connection, patience_ms)
