@@ -163,7 +163,8 @@ class Outbound:
             raise NotAllowed("it is not an address") from None
         if not is_allowed:
             raise NotAllowed(
-                f"its address {address[0]} is not public; to call it all the same, list its network in {SETTING}"
+                f"it was not called, for its address {address[0]} is not public; to call it all the same, list its "
+                f"network in {SETTING}"
             )
         return socket.socket(family, kind, protocol)
 

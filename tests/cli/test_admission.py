@@ -1,6 +1,7 @@
 """`app`, `user` and `token`, on the database beside a server and over HTTP."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,13 @@ def test_refusals_are_the_same_here_and_there(run: Run, desk: str, argv: list[st
     what, advice = run(*argv).err.splitlines()
     assert what == f"error: {ended.complaint['error']}"
     assert advice == ended.complaint["advice"]
+
+
+def test_whose_token_must_be_said_here(run: Run, database: Path) -> None:
+    """Whoever works on the local database has no tokens, so that a user must be named."""
+    for command in ("add", "list"):
+        complaint = run("token", command, "--json").complaint
+        assert (complaint["type"], "mitregate user list" in complaint["advice"]) == ("Malformed", True)
 
 
 def test_a_user_comes_and_goes(run: Run, desk: str) -> None:

@@ -32,6 +32,20 @@ def test_serve_says_where_to_look(start: Begin) -> None:
     assert (process.returncode, out) == (0, b"")
 
 
+def test_first_steps_are_told_once(run: Run, database: Path, start: Begin) -> None:
+    """Where there is a user already, `serve` says the addresses and explains no first steps."""
+    run("user", "add", "ann", "--role", "admin").well()
+    process = start("serve", "--port", "0", environ={"MITREGATE_DATABASE": f"sqlite:///{database}"})
+    said = ""
+    while "/api/docs" not in said:
+        line = first_line(process.stderr)
+        assert line, said
+        said += line
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=PATIENCE)
+    assert "app add" not in said + rest.decode()
+
+
 def test_serve_tells_programs(server: Server) -> None:
     """With --json one line says the address, the process and the set-up token."""
     assert set(server.hello) == {"url", "pid", "setupToken"}

@@ -55,6 +55,14 @@ def test_one_gate(run: Run, desk: str, submitted: Cooked) -> None:
     assert [one["id"] for one in by_pipeline] == [gate["id"]]
 
 
+def test_an_app_is_told_that_it_sees_its_own(server: Server, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that asks what waits is told that other apps' gates are not shown; a program reads the gates alone."""
+    for name, value in server.as_app.items():
+        monkeypatch.setenv(name, value)
+    assert "sees its own gates only" in run("status").well().err
+    assert run("status", "--json").well().err == ""
+
+
 def test_nothing_to_show(run: Run, database: Path) -> None:
     """Where nothing waits that is said, and it is no error."""
     assert run("status").well().out == "No gate waits.\n"

@@ -28,7 +28,9 @@ from tests.outbound.asking import failure, get
 async def test_an_inner_address_is_refused(guarded: Outbound, sink: Sink, host: str) -> None:
     """An address that is not public is not connected to, be it named or written in digits; the setting is told."""
     sentence = await failure(guarded, f"http://{host}:{sink.port}/")
-    assert re.search(r"its address [0-9a-f.:]+ is not public; .* MITREGATE_OUTBOUND_ALLOW\.$", sentence)
+    assert re.search(
+        r"it was not called, for its address [0-9a-f.:]+ is not public; .* MITREGATE_OUTBOUND_ALLOW\.$", sentence
+    )
     assert sink.connections == 0
 
 

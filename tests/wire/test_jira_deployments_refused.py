@@ -209,5 +209,5 @@ def test_a_request_may_be_malformed(case: str) -> None:
 @pytest.mark.parametrize("extra", [{}, {"properties": {"n": 5}}, {"y": "\ud800"}], ids=["plain", "numbers", "odd"])
 def test_a_request_may_be_too_large(extra: dict[str, Any]) -> None:
     """More than a hundred deployments are refused as too many."""
-    with pytest.raises(TooLarge, match="101 deployments; send fewer"):
+    with pytest.raises(TooLarge, match="101 deployments; at most 100"):
         read_submission(json.dumps({"deployments": [deployment()] * 101} | extra).encode(), APP)

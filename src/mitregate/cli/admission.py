@@ -10,7 +10,7 @@ from mitregate.cli.desk import Desk, address_of, answer, answer_to, ask, decoded
 from mitregate.cli.options import AsJson
 from mitregate.cli.records import App, NewApp, Page, Token, User
 from mitregate.cli.terminal import moment, plain, program, show, show_card, show_json, show_table
-from mitregate.core.errors import Unknown
+from mitregate.core.errors import Malformed, Unknown
 from mitregate.core.people import Role, Scope
 
 apps = typer.Typer(help="Apps: the CI/CD tools that submit deployments.", rich_markup_mode=None)
@@ -40,7 +40,7 @@ def add_app(
     """Add an app; its client id and secrets are shown this once."""
     body = {
         "name": name,
-        "scopes": [SHORT_SCOPES.get(word, word) for word in scope] if scope else None,
+        "scopes": [_scope(word) for word in scope] if scope else None,
         "callbackUrl": callback,
     }
     added = answer_to("POST", path("apps"), body=body)
@@ -48,6 +48,13 @@ def add_app(
         show_json(added)
     else:
         _introduce(decoded(added, NewApp))
+
+
+def _scope(word: str) -> str:
+    scope = SHORT_SCOPES.get(word, word)
+    if scope not in SHORT_SCOPES.values():
+        raise Malformed(f"There is no scope {word!r}.", advice=f"Scopes are {', '.join(SHORT_SCOPES)}.")
+    return scope
 
 
 def _introduce(app: NewApp) -> None:
@@ -68,7 +75,8 @@ def _introduce(app: NewApp) -> None:
     show()
     show(f"  export MITREGATE_CLIENT_ID={app.client_id}")
     show(f"  export MITREGATE_CLIENT_SECRET={app.client_secret}")
-    show(f"  {program()} submit --pipeline shop --environment production --environment-type production --sequence 1")
+    kind = "--environment production --environment-type production"
+    show(f"  {program()} submit --pipeline shop {kind} --sequence 1 --label 1.0")
     show()
     # Not among the lines above: with the URL and no token, commands for people would go there as the app.
     show("Where the pipeline runs, name the server as well:")
@@ -154,8 +162,7 @@ def add_token(
     """Make an API token; it is shown this once."""
 
     async def add(desk: Desk) -> bytes:
-        user_id = (await _user(desk, user)).id if user is not None else None
-        body = {"label": label, "userId": user_id, "days": days}
+        body = {"label": label, "userId": await _whose(desk, user), "days": days}
         return await ask(desk, "POST", path("tokens"), body=body)
 
     added = answer(add)
@@ -178,8 +185,7 @@ def list_tokens(
     """List tokens; the secrets are not known any more."""
 
     async def read(desk: Desk) -> bytes:
-        user_id = (await _user(desk, user)).id if user is not None else None
-        return await ask(desk, "GET", path("tokens"), query={"userId": user_id})
+        return await ask(desk, "GET", path("tokens"), query={"userId": await _whose(desk, user)})
 
     body = answer(read)
     if json:
@@ -197,6 +203,14 @@ def remove_token(token: Annotated[str, typer.Argument(help="Its id.")], *, json:
         show_json({"id": token, "removed": True})
     else:
         show(f"The token {plain(token)!r} was removed.")
+
+
+async def _whose(desk: Desk, name: str | None) -> str | None:
+    """Find whose tokens are meant; None for one's own, which whoever works on the local database has not."""
+    if name is None and desk.is_local:
+        message = "It is not said whose tokens are meant."
+        raise Malformed(message, advice="Name a user; `mitregate user list` shows them.")
+    return (await _user(desk, name)).id if name is not None else None
 
 
 async def _user(desk: Desk, name: str) -> User:

@@ -181,6 +181,7 @@ class Demo:
     async def _expect_end(self, waiting: Process, code: int) -> None:
         """See the command that waits end, with the code that tells its pipeline what to do."""
         ended = await self._stage.end(waiting)
+        self._tell.say("Meanwhile, `wait` has said:")
         self._tell.output(ended.err + ended.out)
         if ended.code != code:
             raise Surprise(f"`wait` ends with {code}", f"it ended with {ended.code}")

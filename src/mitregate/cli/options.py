@@ -8,7 +8,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, 
 
 Limit = Annotated[int, typer.Option(help="How many to show at most, the newest first.", min=1)]
 
-Comment = Annotated[str | None, typer.Option(help="A remark that is kept with the change.")]
+Comment = Annotated[str | None, typer.Option(help="A comment that is kept with the change.")]
 
 Pipeline = Annotated[str | None, typer.Option(help="The pipeline's id.")]
 

@@ -39,7 +39,7 @@ def list_changes(
 
 @changes.command("show")
 def show_change(key: Key, *, json: AsJson = False) -> None:
-    """Show a change: its gates, decisions, remarks, and what can be done with it now."""
+    """Show a change: its gates, decisions, comments, and what can be done with it now."""
     _tell(answer_to("GET", path("changes", key)), json=json)
 
 
@@ -112,7 +112,7 @@ def _tell(body: bytes, *, json: bool) -> None:
             ("where", change.link),
             ("possible now", ", ".join(change.transitions)),
             *(("decision", _line(d.actor, moment(d.at), d.decision, d.comment)) for d in change.approvals),
-            *(("remark", _line(remark.author, moment(remark.at), remark.body)) for remark in change.comments),
+            *(("comment", _line(one.author, moment(one.at), one.body)) for one in change.comments),
         ]
     )
     if change.description:

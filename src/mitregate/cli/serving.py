@@ -42,7 +42,8 @@ FIRST_DEPLOYMENT = """
   To submit a first deployment, from this directory in another terminal:
 
     {elsewhere}{program} app add shop        # prints three lines that begin with `export`: run them, too
-    {program} submit --pipeline shop --environment production --environment-type production --sequence 1
+    {program} submit --pipeline shop --environment production --environment-type production \\
+      --sequence 1 --label 1.0
 
   The same with curl:
 
@@ -50,7 +51,7 @@ FIRST_DEPLOYMENT = """
       -d client_secret=$MITREGATE_CLIENT_SECRET | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
     curl {url}/rest/deployments/0.1/bulk -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '
       {{"deployments": [{{"deploymentSequenceNumber": 2, "updateSequenceNumber": 1, "state": "pending",
-        "displayName": "shop 2", "description": "", "url": "https://ci.example.com/2",
+        "displayName": "shop 2", "label": "1.1", "description": "", "url": "https://ci.example.com/2",
         "lastUpdated": "2026-01-31T12:00:00Z", "issueKeys": ["SHOP-1"],
         "pipeline": {{"id": "shop", "displayName": "shop", "url": "https://ci.example.com"}},
         "environment": {{"id": "production", "displayName": "production", "type": "production"}},
@@ -143,7 +144,7 @@ def _introduce(house: "House") -> None:
     """Say to people where to look and how to begin."""
     url = house.settings.public_url
     token = house.installation.setup_token
-    words = WELCOME + (FIRST_USER if token else "") + FIRST_DEPLOYMENT
+    words = WELCOME + (FIRST_USER + FIRST_DEPLOYMENT if token else "")
     said = words.format(
         version=__version__,
         url=url,

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from mitregate.cli.desk import Desk, answer, ask, ask_pages, decoded, path
+from mitregate import settings
+from mitregate.cli.desk import Desk, answer, ask, ask_pages, decoded, is_app, path
 from mitregate.cli.exits import NO, OK
 from mitregate.cli.gates import Deployment, conditions, find_gate, show_gate, show_gates
 from mitregate.cli.options import AsJson, Environment, Limit, Pipeline, Sequence
@@ -59,6 +60,8 @@ def status(
         say_more(page)
     else:
         show("No gate waits." if deployment == (None, None, None) else "There is no such gate.")
+    if is_app(settings.load()) and not json:
+        say("Asked as the app of MITREGATE_CLIENT_ID, which sees its own gates only.")
 
 
 async def _gates(desk: Desk, deployment: Deployment, limit: int) -> Page:

@@ -245,7 +245,7 @@ def remove_token(act: Act, token_id: str) -> None:
     token = next((token for token in owned if token.id == token_id), None)
     if not act.uow.people.remove_token(token_id):
         message = f"There is no token {token_id!r}."
-        raise Unknown(message)
+        raise Unknown(message, advice="`mitregate token list` shows the tokens of a user with their ids.")
     if token is not None and token.kind is TokenKind.API:
         _sign_out_everywhere(act.uow, token.user_id or "")
     act.record(Action.TOKEN_REMOVED, token_id, {})

@@ -138,7 +138,7 @@ async def plan_change(office: Desk, principal: Asker, key: Key, data: JSONBody[P
     "/changes/{key:str}/comments",
     operation_id="commentOnChange",
     summary="Comment on a change",
-    description="Leaves a remark on a change.",
+    description="Leaves a comment on a change.",
     tags=TAG,
     security=SECURED,
     status_code=200,

@@ -121,7 +121,7 @@ def _read(body: bytes, app_id: str) -> Submission:
         raise Malformed("'deployments' must hold at least one deployment.")
     if len(deployments) > DEPLOYMENTS_LIMIT:
         raise TooLarge(
-            f"The request holds {len(deployments)} deployments; send fewer, at most {DEPLOYMENTS_LIMIT} at once."
+            f"The request holds {len(deployments)} deployments; at most {DEPLOYMENTS_LIMIT} are taken at once."
         )
     shared = Shared(app_id=app_id, properties=_properties(properties), product=_product(product))
     may_have_nul = _NUL in body
