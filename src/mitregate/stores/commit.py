@@ -121,9 +121,13 @@ class _Spoilt(Exception):
 
 
 class GroupCommit:
-    """A queue of flows, and the sessions that work on it, each in a thread of its own."""
+    """A queue of flows, and the sessions that work on it, each in a thread of its own.
 
-    def __init__(self, name: str, sessions: Sequence[Session], watchers: Watchers) -> None:
+    While one session works, another is woken when *few* flows wait: for one alone it pays only if locks may hold up.
+    """
+
+    def __init__(self, name: str, sessions: Sequence[Session], watchers: Watchers, *, few: int = 1) -> None:
+        self._few = few
         self._watchers = watchers
         self._queue: deque[Waiting] = deque()
         self._changed = threading.Condition()
@@ -149,8 +153,10 @@ class GroupCommit:
         with self._changed:
             if self._is_closed:
                 raise StoreError("The store is closed.")
+            is_first = not self._queue and self._idle == len(self._threads)
             self._queue.append(waiting)
-            self._changed.notify()
+            if is_first or len(self._queue) % self._few == 0:
+                self._changed.notify()
         outcome = await waiting.future
         if outcome.error is not None:
             raise outcome.error
@@ -200,9 +206,9 @@ class GroupCommit:
                 self._changed.wait(patience)
             if self._is_closed:
                 return None
-            share = -(-len(self._queue) // self._idle)
+            share = max(-(-len(self._queue) // self._idle), self._few)
             self._idle -= 1
-            return [self._queue.popleft() for _ in range(min(share, BATCH))]
+            return [self._queue.popleft() for _ in range(min(share, BATCH, len(self._queue)))]
 
     def _work(self, session: Session, batch: list[Waiting]) -> None:
         batch = [waiting for waiting in batch if not waiting.future.cancelled()]

@@ -24,6 +24,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 WRITERS = 2
 READERS = 4
+FEW = 16
+"""Reads that wait before one more reader is woken."""
 
 CHANNEL = "mitregate"
 
@@ -300,7 +302,7 @@ class PostgresStore:
         writers = [PostgresWriter(url, writing, self._token) for _ in range(WRITERS)]
         readers = [PostgresReader(url, reading) for _ in range(READERS)]
         self._writers = GroupCommit("postgres-write", writers, self._watchers)
-        self._readers = GroupCommit("postgres-read", readers, self._watchers)
+        self._readers = GroupCommit("postgres-read", readers, self._watchers, few=FEW)
 
     async def transact(self, flow: Flow[T]) -> T:
         """Run *flow* in a transaction, which is on disk when this returns; see `ports.Store`."""
