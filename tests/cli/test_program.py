@@ -96,8 +96,10 @@ def test_nothing_heavy_is_loaded_to_explain() -> None:
 
 
 def test_without_a_command_it_explains_itself(run: Run) -> None:
-    """Called without arguments it shows what there is."""
-    assert "Commands:" in run().well().out
+    """Called without arguments it shows what there is, in words that are not cut off."""
+    shown = run().well().out
+    assert "Commands:" in shown
+    assert "...\n" not in shown.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize(

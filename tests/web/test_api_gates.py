@@ -157,6 +157,12 @@ async def test_a_condition_that_is_not_understood_is_named(stage: Stage, query: 
     assert field in reply.json()["detail"]
 
 
+async def test_a_word_that_is_not_known_is_answered_with_those_that_are(stage: Stage) -> None:
+    """Where a condition is one of a few words, the refusal lists them."""
+    reply = await stage.client("viewer").get("/api/v1/gates?status=open")
+    assert reply.json()["detail"].endswith("; it is one of awaiting, allowed, prevented, invalid.")
+
+
 async def test_an_unknown_gate_does_not_exist(stage: Stage) -> None:
     """A gate that is not there is answered with 404 and advice."""
     reply = await stage.client("viewer").get("/api/v1/gates/nothing")

@@ -188,13 +188,14 @@ async def test_an_override_of_what_was_not_seen_is_refused(stage: Stage, visit: 
 async def test_a_form_that_cannot_be_carried_out_is_a_page(
     stage: Stage, visit: Visit, action: str, fields: dict[str, str], status: int
 ) -> None:
-    """What a form asks for in vain is answered by a page with advice, not by JSON."""
+    """What a form asks for in vain is answered by a page with advice and a way back, not by JSON."""
     await stage.submit()
     browser = await visit("change_manager")
     reply = await browser.send("/changes/CHG-1", f"/changes/CHG-1/{action}", **fields)
     assert reply.status_code == status
     assert reply.headers["content-type"].startswith("text/html")
     assert 'role="alert"' in reply.text
+    assert '<a href="/changes/CHG-1">Back to the change</a>' in reply.text
 
 
 async def test_the_page_of_a_gate_tells_its_story(stage: Stage, visit: Visit) -> None:

@@ -96,7 +96,7 @@ def list_apps(*, json: AsJson = False) -> None:
     show_table(("ID", "NAME", "CLIENT ID", "SCOPES", "CALLBACK", "ADDED"), rows)
 
 
-@apps.command("remove")
+@apps.command("remove", short_help="Remove an app with its deployments and tokens.")
 def remove_app(app: Annotated[str, typer.Argument(help="Its id, client id or name.")], *, json: AsJson = False) -> None:
     """Remove an app with its deployments and tokens; what waits for it is given up."""
 

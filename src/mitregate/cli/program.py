@@ -28,17 +28,18 @@ program.add_typer(admission.tokens, name="token")
 program.add_typer(reviewing.changes, name="change")
 program.add_typer(tracing.deliveries, name="delivery")
 program.add_typer(tracing.audit, name="audit")
-for command in (
-    serving.serve,
-    serving.worker,
-    serving.migrate,
-    submitting.submit,
-    waiting.status,
-    waiting.wait,
-    doctor.doctor,
-    demo.demo,
+# In the list of commands there is room for a few words each; None takes the first sentence as it is.
+for command, words in (
+    (serving.serve, "Serve the APIs and the pages, and do the worker's part."),
+    (serving.worker, "Do the worker's part alone, beside processes that serve."),
+    (serving.migrate, None),
+    (submitting.submit, "Submit a deployment as an app; show its gating status."),
+    (waiting.status, "Show which gates wait, why, and what would open them."),
+    (waiting.wait, "Wait until a deployment is allowed or prevented."),
+    (doctor.doctor, "Check this installation, and say what to put right."),
+    (demo.demo, "Play the whole path in this terminal."),
 ):
-    program.command()(command)
+    program.command(short_help=words)(command)
 
 
 @program.callback(invoke_without_command=True)

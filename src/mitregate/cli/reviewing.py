@@ -37,7 +37,7 @@ def list_changes(
     say_more(page)
 
 
-@changes.command("show")
+@changes.command("show", short_help="Show a change, and what can be done with it now.")
 def show_change(key: Key, *, json: AsJson = False) -> None:
     """Show a change: its gates, decisions, comments, and what can be done with it now."""
     _tell(answer_to("GET", path("changes", key)), json=json)
@@ -68,7 +68,7 @@ def transition(
     _tell(answer_to("POST", path("changes", key, "transition"), body=body), json=json)
 
 
-@changes.command("plan")
+@changes.command("plan", short_help="Plan the window of a change.")
 def plan(
     key: Key,
     *,

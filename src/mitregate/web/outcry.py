@@ -7,6 +7,7 @@ foresaw leaves with a trace id alone; what happened stands in the log under that
 import re
 import secrets
 from collections.abc import Callable
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
@@ -30,6 +31,8 @@ log = structlog.get_logger()
 FOR_PROGRAMS = re.compile(r"/(api/|healthz$|readyz$)")
 """Paths whose errors are for programs; all others are pages."""
 
+FORM_OF_A_CHANGE = re.compile(r"(?P<change>/changes/[^/]+)/[^/]+")
+
 UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 MISSING_FIELD = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
 
@@ -48,7 +51,10 @@ def on_error(request: AnyRequest, error: MitregateError) -> Response[Any]:
         return _json(status, headers, body)
     if isinstance(error, Unproven):
         return to_sign_in(request)
-    return render_message(Message(status=status, said=message_of(error), advice=error.advice()), headers_of(error))
+    form = FORM_OF_A_CHANGE.fullmatch(request.scope["path"]) if status != HTTPStatus.NOT_FOUND else None
+    change = form["change"] if form else ""
+    said = Message(status=status, said=message_of(error), advice=error.advice(), change=change)
+    return render_message(said, headers_of(error))
 
 
 def on_framework_error(request: AnyRequest, error: HTTPException) -> Response[Any]:
@@ -125,7 +131,21 @@ def _about_field(request: AnyRequest, found: dict[str, Any]) -> str:
         return f"The field {match['field']!r} is missing."
     key = _on_the_wire(request, str(found.get("key", "")))
     what = "The body" if key in {"", "data"} else f"The field {key!r}"
-    return f"{what} was not understood: {text[:1].lower()}{text[1:]}."
+    words = _words_of(request, key)
+    hint = f"; it is one of {', '.join(words)}" if words else ""
+    return f"{what} was not understood: {text[:1].lower()}{text[1:]}{hint}."
+
+
+def _words_of(request: AnyRequest, key: str) -> list[str]:
+    """List the words that a parameter can be, if it is one of a few."""
+    for parameter in request.route_handler.parsed_fn_signature.parameters.values():
+        named = parameter.kwarg_definition
+        if key in {parameter.name, named.name if isinstance(named, ParameterKwarg) else None}:
+            kinds = (parameter.annotation, *(inner.annotation for inner in parameter.inner_types))
+            return [
+                word.value for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum) for word in kind
+            ]
+    return []
 
 
 def _on_the_wire(request: AnyRequest, key: str) -> str:

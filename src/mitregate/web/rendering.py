@@ -41,6 +41,8 @@ class Message(Struct, frozen=True, kw_only=True):
     status: int
     said: str
     advice: str
+    change: str = ""
+    """The path of the change whose form was refused, if it was one's."""
 
     @property
     def title(self) -> str:
