@@ -56,6 +56,15 @@ def test_refusals_are_the_same_here_and_there(run: Run, desk: str, argv: list[st
     assert advice == ended.complaint["advice"]
 
 
+@pytest.mark.parametrize(
+    ("host", "is_told"), [("10.1.2.3", True), ("localhost", True), ("[::1]", True), ("ci.test", False)]
+)
+def test_an_internal_callback_is_told_what_it_needs(run: Run, database: Path, host: str, is_told: bool) -> None:
+    """Whoever registers an internal address is told at once which setting lets it be called."""
+    shown = run("app", "add", "inside", "--callback", f"http://{host}:8080/hook").well().out
+    assert ("MITREGATE_OUTBOUND_ALLOW" in shown) is is_told
+
+
 def test_whose_token_must_be_said_here(run: Run, database: Path) -> None:
     """Whoever works on the local database has no tokens, so that a user must be named."""
     for command in ("add", "list"):

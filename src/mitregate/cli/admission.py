@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -12,6 +13,7 @@ from mitregate.cli.records import App, NewApp, Page, Token, User
 from mitregate.cli.terminal import moment, plain, program, show, show_card, show_json, show_table
 from mitregate.core.errors import Malformed, Unknown
 from mitregate.core.people import Role, Scope
+from mitregate.wire.addresses import SETTING, may_be_called
 
 apps = typer.Typer(help="Apps: the CI/CD tools that submit deployments.", rich_markup_mode=None)
 users = typer.Typer(help="Users: the people who decide, plan and look on.", rich_markup_mode=None)
@@ -70,6 +72,12 @@ def _introduce(app: NewApp) -> None:
             ("signing secret", app.signing_secret or ""),
         ]
     )
+    host = urlsplit(app.callback_url or "").hostname
+    if host is not None and _is_internal(host):
+        show()
+        show(
+            f"{host} is not a public address: it is called only if {SETTING}, where the server runs, lists its network."
+        )
     show()
     show("The secrets are shown only this once. To submit as this app:")
     show()
@@ -82,6 +90,14 @@ def _introduce(app: NewApp) -> None:
     show("Where the pipeline runs, name the server as well:")
     show()
     show(f"  export MITREGATE_URL={address_of(settings.load())}")
+
+
+def _is_internal(host: str) -> bool:
+    """Tell whether a host, as far as it is written as an address, may not be called without leave."""
+    try:
+        return not may_be_called(host, ())
+    except ValueError:
+        return host == "localhost"
 
 
 @apps.command("list")
