@@ -253,8 +253,9 @@ def _together(session: Session, batch: list[Waiting]) -> tuple[Answers, Touched]
     unit.renew(len(batch))
     for waiting in batch:
         answers.append((waiting, _among_others(session, unit, waiting.flow)))
-        gates |= unit.touched.gates or set()
-        work |= unit.touched.work
+        touched = unit.touched
+        gates |= touched.gates or set()
+        work |= touched.work
     touched = Touched(gates=frozenset(gates), work=work)
     try:
         session.commit(touched)

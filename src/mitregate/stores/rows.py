@@ -6,6 +6,7 @@ PostgreSQL cannot keep, and lone surrogates, which are no characters.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -71,13 +72,20 @@ def instant(at: datetime) -> str:
     Raises:
         Malformed: it has no offset from UTC, so nobody knows which instant it is.
     """
+    if at.tzinfo is UTC:
+        return _utc(at)
     if at.tzinfo is None:
         raise Malformed("An instant needs an offset from UTC.")
     try:
         moved = at.astimezone(UTC)
     except OverflowError:
         moved = EDGES[at.year != 1]
-    return f"{moved.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return _utc(moved)
+
+
+@lru_cache(maxsize=64)  # one flow writes the same instant many times
+def _utc(at: datetime) -> str:
+    return f"{at.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def instant_if(at: datetime | None) -> str | None:

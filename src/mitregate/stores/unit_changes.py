@@ -21,8 +21,8 @@ class ChangeTable(Table):
         if not numbers:
             self._draw()
         number = numbers.popleft()
-        values = plain(number=number, created_at=instant(change.created_at))
-        self._write(self._q.add_change, _columns(change) | values)
+        values = _columns(change) | {"number": number, "created_at": instant(change.created_at)}
+        self._write(self._q.add_change, values)
         return replace(change, number=number)
 
     def _draw(self) -> None:
@@ -68,14 +68,8 @@ class AuditLog(Table):
 
     def record(self, entry: Entry) -> None:
         """Append an entry."""
-        values = plain(
-            at=instant(entry.at),
-            actor=entry.actor,
-            origin=entry.origin,
-            action=entry.action.value,
-            subject=entry.subject,
-            detail=body(entry.detail),
-        )
+        values = plain(actor=entry.actor, origin=entry.origin, subject=entry.subject)
+        values |= {"at": instant(entry.at), "action": entry.action.value, "detail": body(entry.detail)}
         self._write(self._q.record, values)
 
     def page(self, query: AuditQuery) -> list[tuple[int, Entry]]:
@@ -85,10 +79,10 @@ class AuditLog(Table):
 
 
 def _columns(change: Change) -> Values:
-    return plain(
-        title=change.title,
-        status=change.status.value,
-        revision=change.revision,
-        updated_at=instant(change.updated_at),
-        body=body(change),
-    )
+    # But for the title all of our own making, or escaped in the body.
+    return plain(title=change.title) | {
+        "status": change.status.value,
+        "revision": change.revision,
+        "updated_at": instant(change.updated_at),
+        "body": body(change),
+    }

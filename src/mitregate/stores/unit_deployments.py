@@ -37,14 +37,10 @@ class DeploymentTable(Table):
         key = deployment.key
         is_blind = key not in self._ledger.found
         earlier = self._ledger.found.get(key)
-        values = plain(
-            update_sequence_number=deployment.update_sequence_number,
-            state=deployment.state.value,
-            updated_at=instant(at),
-            body=body(deployment),
-        )
+        values = key_values(key) | plain(update_sequence_number=deployment.update_sequence_number)
+        values |= {"state": deployment.state.value, "updated_at": instant(at), "body": body(deployment)}
         query = self._q.keep_deployment if is_blind or earlier else self._q.add_deployment
-        self._write(query, key_values(key) | values)
+        self._write(query, values)
         self._keep_properties(deployment, is_bare=not is_blind and not (earlier and earlier.properties))
         self._ledger.found[key] = deployment
 
@@ -64,6 +60,8 @@ class DeploymentTable(Table):
         return [key_of(row) for row in self._q.deployments_of_app(self._connection, **plain(app_id=app_id))]
 
     def _keep_properties(self, deployment: Deployment, *, is_bare: bool) -> None:
+        if is_bare and not deployment.properties:
+            return
         values = key_values(deployment.key)
         if not is_bare:
             self._write(self._q.clear_properties, values)

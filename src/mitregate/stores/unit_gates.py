@@ -20,7 +20,7 @@ class GateTable(Table):
         if gate.key not in self._ledger.ungated:
             self._write(self._q.retire_gate, key)
         self._ledger.ungated.discard(gate.key)
-        self._write(self._q.add_gate, key | _columns(gate) | plain(created_at=instant(gate.created_at)))
+        self._write(self._q.add_gate, key | _columns(gate) | {"created_at": instant(gate.created_at)})
         self._note(gate)
 
     def get(self, gate_id: str) -> Gate | None:
@@ -80,13 +80,14 @@ class GateTable(Table):
 
 
 def _columns(gate: Gate) -> Values:
-    return plain(
-        id=gate.id,
-        stage=gate.stage.value,
-        status=gate.verdict.status.value,
-        change_key=gate.change_key,
-        since=instant(gate.since),
-        wake_at=instant_if(gate.verdict.wake_at),
-        revision=gate.revision,
-        body=body(gate),
-    )
+    # All of our own making, or escaped in the body.
+    return {
+        "id": gate.id,
+        "stage": gate.stage.value,
+        "status": gate.verdict.status.value,
+        "change_key": gate.change_key,
+        "since": instant(gate.since),
+        "wake_at": instant_if(gate.verdict.wake_at),
+        "revision": gate.revision,
+        "body": body(gate),
+    }
