@@ -27,7 +27,7 @@ def test_an_app_comes_and_goes(run: Run, desk: str) -> None:
 def test_an_app_is_told_how_to_submit(run: Run, desk: str, server: Server) -> None:
     """For people the secrets come with the lines that put them into the environment."""
     shown = run("app", "add", f"told {desk} {NAME}").well().out
-    assert f"export MITREGATE_URL={server.url}\n" in shown
+    assert f"set MITREGATE_URL={server.url} as well" in shown
     assert "export MITREGATE_CLIENT_SECRET=" in shown
     assert "only this once" in shown
     assert "was removed" in run("app", "remove", f"told {desk} {NAME}").well().out

@@ -87,9 +87,7 @@ def _introduce(app: NewApp) -> None:
     show(f"  {program()} submit --pipeline shop {kind} --sequence 1 --label 1.0")
     show()
     # Not among the lines above: with the URL and no token, commands for people would go there as the app.
-    show("Where the pipeline runs, name the server as well:")
-    show()
-    show(f"  export MITREGATE_URL={address_of(settings.load())}")
+    show(f"Where the pipeline runs, set MITREGATE_URL={address_of(settings.load())} as well.")
 
 
 def _is_internal(host: str) -> bool:

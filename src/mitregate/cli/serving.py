@@ -41,7 +41,7 @@ FIRST_USER = """
 FIRST_DEPLOYMENT = """
   To submit a first deployment, from this directory in another terminal:
 
-    {elsewhere}{program} app add shop        # prints three lines that begin with `export`: run them, too
+    {elsewhere}{program} app add shop        # prints two lines that begin with `export`: run them, too
     {program} submit --pipeline shop --environment production --environment-type production \\
       --sequence 1 --label 1.0
 
