@@ -248,7 +248,7 @@ def set_up_logging(log_format: str) -> None:
             structlog.processors.format_exc_info if is_json else _printable,
             render,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # as it is when something is said
         cache_logger_on_first_use=False,
     )
 
