@@ -145,6 +145,7 @@ def _ports() -> Ports:
         now=lambda: NOON,
         new_id=lambda: f"{MARK}-{next(made):015}",
         new_secret=lambda: "secret",
+        new_key=lambda: "key",
         seal=str,
         unseal=str,
         base_url="http://127.0.0.1:8470",

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import structlog
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -77,6 +79,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def new_key() -> str:
+    """Make a private RSA key of 2048 bits, as PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
 def local_principal() -> Principal:
     """Say who works on the local database: whoever may read it may do everything."""
     return Principal(name=f"local:{getpass.getuser()}", origin="local", permissions=frozenset(Permission))
@@ -89,6 +99,7 @@ def make_ports(settings: Settings) -> Ports:
         now=now,
         new_id=Ids(),
         new_secret=lambda: secrets.token_urlsafe(32),
+        new_key=new_key,
         seal=seal.close,
         unseal=seal.open,
         base_url=settings.public_url,
@@ -122,8 +133,13 @@ async def open_house(
         await store.close()
 
 
-def doors_of(house: House) -> "tuple[Asgi, Callable[[], None]]":
-    """Open the doors of a house: the ASGI app, and what sends waiting callers home when the server stops."""
+def doors_of(house: House, outbound: Outbound) -> "tuple[Asgi, Callable[[], None]]":
+    """Open the doors of a house: the ASGI app, and what sends waiting callers home when the server stops.
+
+    Args:
+        house: the house.
+        outbound: what apps are called with while they are installed.
+    """
     from mitregate.web.app import make_app
     from mitregate.web.office import About, Office
 
@@ -132,13 +148,17 @@ def doors_of(house: House) -> "tuple[Asgi, Callable[[], None]]":
         cloud_id=house.installation.cloud_id,
         database=house.settings.database.partition(":")[0].replace("postgres", "postgresql", 1)[:10],
     )
-    office = Office(store=house.store, ports=house.ports, about=about)
+    office = Office(store=house.store, ports=house.ports, about=about, talker=outbound)
     return make_app(office), office.waiters.release
 
 
 async def local_call(house: House, request: Request) -> Reply:
     """Carry out a request to the native API in this process, without a socket, as the local user."""
-    app, _ = doors_of(house)
+    async with open_outbound(house.settings) as outbound:
+        return await _call(doors_of(house, outbound)[0], request)
+
+
+async def _call(app: "Asgi", request: Request) -> Reply:
     path, _, query = request.url.partition("?")
     scope = {
         "type": "http",
@@ -186,10 +206,13 @@ async def serve(settings: Settings, on_start: Callable[[House], None] = lambda _
         port: int = listener.getsockname()[1]
         if not settings.base_url:
             settings = replace(settings, port=port)
-        async with open_house(settings, is_serving=True, offer_setup=True) as house:
-            app, release = doors_of(house)
+        async with (
+            open_house(settings, is_serving=True, offer_setup=True) as house,
+            open_outbound(settings) as outbound,
+        ):
+            app, release = doors_of(house, outbound)
             server = make_server(app, release)
-            jobs = (server.serve([listener]), _work(house, stop), stop.wait())
+            jobs = (server.serve([listener]), _work(house, outbound, stop), stop.wait())
             tasks = [asyncio.create_task(job) for job in jobs]
             await server.listening.wait()
             # What was loaded until here stays; the garbage collector need not go through it again and again.
@@ -205,14 +228,23 @@ async def serve(settings: Settings, on_start: Callable[[House], None] = lambda _
 async def work(settings: Settings, on_start: Callable[[House], None] = lambda _house: None) -> None:
     """Work, without serving, until SIGINT or SIGTERM."""
     stop = _stop_on_signals()
-    async with open_house(settings, is_serving=True) as house:
+    async with open_house(settings, is_serving=True) as house, open_outbound(settings) as outbound:
         on_start(house)
-        await _work(house, stop)
+        await _work(house, outbound, stop)
 
 
-async def _work(house: House, stop: asyncio.Event) -> None:
-    settings = house.settings
+@asynccontextmanager
+async def open_outbound(settings: Settings) -> AsyncIterator[Outbound]:
+    """Get ready to call the outside, as far as the settings allow."""
     outbound = Outbound(allow=parse_networks(settings.outbound_allow), timeout=float(settings.outbound_timeout))
+    try:
+        yield outbound
+    finally:
+        await outbound.close()
+
+
+async def _work(house: House, outbound: Outbound, stop: asyncio.Event) -> None:
+    settings = house.settings
     worker = Worker(
         store=house.store,
         ports=house.ports,
@@ -220,10 +252,7 @@ async def _work(house: House, stop: asyncio.Event) -> None:
         concurrency=settings.worker_concurrency,
         lease=timedelta(seconds=settings.outbound_timeout * LEASE_CALLS),
     )
-    try:
-        await worker.run(stop)
-    finally:
-        await outbound.close()
+    await worker.run(stop)
 
 
 def _stop_on_signals() -> asyncio.Event:

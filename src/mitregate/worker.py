@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 import structlog
 
@@ -17,8 +17,7 @@ from mitregate.core.errors import MitregateError
 from mitregate.core.jobs import LEASE, Job, Outcome, Result
 from mitregate.flows import admit, deliver, settle
 from mitregate.flows.act import Act, begin
-from mitregate.ports import Claim, Ports, Store, Touched
-from mitregate.wire.http import Conversation
+from mitregate.ports import Claim, Ports, Store, Talker, Touched
 
 T = TypeVar("T")
 
@@ -41,13 +40,6 @@ GRACE = timedelta(seconds=12)
 """How long deliveries under way may take to end when the worker stops."""
 
 log = structlog.get_logger()
-
-
-class Talker(Protocol):
-    """What performs conversations."""
-
-    async def converse(self, conversation: Conversation[T]) -> T:
-        """Carry a conversation to its end."""
 
 
 class Worker:

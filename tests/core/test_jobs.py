@@ -1,11 +1,23 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from mitregate.core.jobs import DENSE, LEASE, Outcome, Result, next_due
+from mitregate.core.jobs import (
+    ATLASSIAN,
+    DENSE,
+    LEASE,
+    Job,
+    Ladder,
+    Outcome,
+    Result,
+    Rung,
+    exactly,
+    is_given_up,
+    next_due,
+)
 from tests.core.making import NOW
 
-LADDER = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30))
+LADDER = Ladder(rungs=exactly(timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30)))
 DEAD = None
 
 
@@ -32,19 +44,69 @@ def test_ladders_are_climbed(result: Result, rung: int, retry_after: int | None,
     asked = timedelta(seconds=retry_after) if retry_after is not None else None
     outcome = Outcome(result=result, detail="", retry_after=asked)
     expected = NOW + timedelta(seconds=pause) if pause is not None else None
-    assert next_due(LADDER, rung, outcome, NOW) == expected
+    assert next_due(LADDER, job(rung), outcome, NOW) == expected
+
+
+def job(rung: int = 0, job_id: str = "job") -> Job:
+    """Make a job that has used so many pauses of its ladder."""
+    return Job(
+        id=job_id,
+        provider="p",
+        lane="l",
+        gate_id="g",
+        payload="{}",
+        rung=rung,
+        attempts=rung,
+        due_at=NOW,
+        created_at=NOW,
+    )
 
 
 def test_no_ladder_no_second_try() -> None:
     """Where the ladder is empty, one failed try is the last."""
-    assert next_due((), 0, Outcome(result=Result.LATER, detail=""), NOW) is None
+    assert next_due(Ladder(rungs=()), job(), Outcome(result=Result.LATER, detail=""), NOW) is None
+
+
+def test_atlassians_ladder() -> None:
+    """The first try is followed by five more at most, each 5 to 15 minutes later, spread over that span."""
+    assert ATLASSIAN.rungs == (Rung(shortest=timedelta(minutes=5), longest=timedelta(minutes=15)),) * 5
+    later = Outcome(result=Result.LATER, detail="")
+    pauses = []
+    for number in range(200):
+        due = next_due(ATLASSIAN, job(number % 5, f"job-{number}"), later, NOW)
+        assert due is not None
+        pauses.append((due - NOW) / timedelta(minutes=1))
+    assert 5 <= min(pauses) < 6
+    assert 14 < max(pauses) <= 15
+    assert next_due(ATLASSIAN, job(5), later, NOW) is None
+
+
+def test_a_pause_is_the_same_whoever_chooses_it() -> None:
+    """The pause of one try of one job is always the same, and another than that of its next try."""
+    later = Outcome(result=Result.LATER, detail="")
+    assert next_due(ATLASSIAN, job(1), later, NOW) == next_due(ATLASSIAN, job(1), later, NOW)
+    assert next_due(ATLASSIAN, job(1), later, NOW) != next_due(ATLASSIAN, job(2), later, NOW)
+
+
+@pytest.mark.parametrize(
+    ("failing_for", "expected"),
+    [(None, False), (timedelta(minutes=29, seconds=59), False), (timedelta(minutes=30), True)],
+)
+def test_a_failing_host_is_given_up(failing_for: timedelta | None, expected: bool) -> None:
+    """A host that failed for half an hour and took nothing gets one try for each job, by Atlassian's ladder alone."""
+    since: datetime | None = NOW - failing_for if failing_for is not None else None
+    later = Outcome(result=Result.LATER, detail="")
+    assert is_given_up(ATLASSIAN, since, NOW) is expected
+    assert (next_due(ATLASSIAN, job(), later, NOW, since) is None) is expected
+    assert next_due(DENSE, job(), later, NOW, since) is not None
 
 
 def test_our_own_ladder_is_dense_first() -> None:
     """The ladder for our own integrations begins with 1 s, 5 s, 30 s, 2 min, 10 min, and grows for about a day."""
-    assert [pause.total_seconds() for pause in DENSE[:5]] == [1, 5, 30, 120, 600]
-    assert list(DENSE) == sorted(DENSE)
-    assert timedelta(hours=20) < sum(DENSE, timedelta()) < timedelta(hours=30)
+    pauses = [rung.pause("any") for rung in DENSE.rungs]
+    assert [pause.total_seconds() for pause in pauses[:5]] == [1, 5, 30, 120, 600]
+    assert pauses == sorted(pauses)
+    assert timedelta(hours=20) < sum(pauses, timedelta()) < timedelta(hours=30)
 
 
 def test_a_lease_ends() -> None:

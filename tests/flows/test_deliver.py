@@ -245,7 +245,7 @@ def test_a_callback_may_go(waiting: Waiting) -> None:
     elsewhere = replace(claimed, job=replace(claimed.job, lane=world.app("mute", None).app_id or ""))
     prepared = world.read(lambda uow: deliver.prepare(begin(world.ports, uow, BY_ITSELF), elsewhere))
     assert isinstance(prepared, Job)
-    assert (prepared.state, prepared.note) == (JobState.WITHDRAWN, "The app has no callback any more.")
+    assert (prepared.state, prepared.note) == (JobState.WITHDRAWN, "The app does not want to be told any more.")
 
 
 # --- retrying by hand ---

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -10,11 +10,11 @@ import msgspec
 from msgspec.structs import replace
 
 from mitregate.changes.embedded import Embedded
-from mitregate.core.announcements import Announcement, Receiver
+from mitregate.core.announcements import Announcement, Receiver, Try
 from mitregate.core.changes import Change, number_of
 from mitregate.core.deployments import Deployment, State
 from mitregate.core.gates import Gate
-from mitregate.core.jobs import Job, Outcome, Result
+from mitregate.core.jobs import Job, Ladder, Outcome, Result, exactly
 from mitregate.core.people import MAY, App, Permission, Principal, Role, Scope
 from mitregate.core.queries import AuditQuery, GateQuery, JobQuery
 from mitregate.flows import admit, ask, deliver, settle, submit
@@ -23,6 +23,7 @@ from mitregate.ports import Claim, Ports, Provider, UnitOfWork
 from mitregate.stores import open_store
 from mitregate.wire.http import Conversation, Reply, Request
 from tests.core import making
+from tests.fakes.keys import key_of_tests
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,17 +49,15 @@ class Postman:
     """A provider that remembers whom it told what, and has two rungs on its ladder."""
 
     name = "webhook"
-    ladder: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(minutes=5))
+    ladder: Ladder = Ladder(rungs=exactly(timedelta(seconds=10), timedelta(minutes=5)))
 
     def __init__(self) -> None:
         """Begin with nothing told."""
         self.told: list[tuple[str, Announcement, Receiver]] = []
 
-    def announce(
-        self, job_id: str, announcement: Announcement, receiver: Receiver, now: datetime
-    ) -> Conversation[Outcome]:
+    def announce(self, this: Try, announcement: Announcement, receiver: Receiver) -> Conversation[Outcome]:
         """Tell the receiver with one request."""
-        self.told.append((job_id, announcement, receiver))
+        self.told.append((this.id, announcement, receiver))
         reply = yield Request(method="POST", url=receiver.url)
         result = {2: Result.DONE, 4: Result.NEVER}.get(reply.status // 100, Result.LATER)
         return Outcome(result=result, detail=f"HTTP {reply.status}", status=reply.status)
@@ -79,6 +78,7 @@ class World:
             now=lambda: self.now,
             new_id=lambda: f"id{self._count():08d}",
             new_secret=lambda: f"secret-{self._count():08d}-{'x' * 24}",
+            new_key=key_of_tests,
             seal=lambda text: "sealed:" + text[::-1],
             unseal=lambda text: text.removeprefix("sealed:")[::-1],
             base_url="https://gate.example.com",

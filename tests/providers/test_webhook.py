@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from mitregate import __version__
-from mitregate.core.announcements import Receiver
+from mitregate.core.announcements import Receiver, Try
 from mitregate.core.errors import Unreachable
 from mitregate.core.gates import GatingStatus
 from mitregate.core.jobs import DENSE, Outcome, Result
@@ -15,12 +15,13 @@ from mitregate.wire.http import Conversation, Reply, Request
 from mitregate.wire.signatures import verify, write_secret
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+THIS = Try(id="job-7", earlier=0, at=NOW)
 RECEIVER = Receiver(url="https://ci.example.com/hooks/mitregate?x=1", secret=write_secret(b"k" * 32))
 
 
 def begun(receiver: Receiver = RECEIVER, now: datetime = NOW) -> tuple[Conversation[Outcome], Request]:
     """Begin to tell the sample; give the conversation and its request."""
-    conversation = Webhook().announce("job-7", Webhook().example(), receiver, now)
+    conversation = Webhook().announce(Try(id="job-7", earlier=0, at=now), Webhook().example(), receiver)
     return conversation, next(conversation)
 
 
@@ -61,7 +62,7 @@ def test_the_body_is_jira_s_own_callback() -> None:
 def test_every_status_is_told_by_its_word(status: GatingStatus) -> None:
     """Each gating status goes out as its own word, with no details as an empty list."""
     announcement = msgspec.structs.replace(Webhook().example(), status=status, details=())
-    request = next(Webhook().announce("job-7", announcement, RECEIVER, NOW))
+    request = next(Webhook().announce(THIS, announcement, RECEIVER))
     told = json.loads(request.body)
     assert (told["gatingStatus"], told["details"]) == (str(status), [])
 
@@ -121,7 +122,7 @@ def test_a_receiver_out_of_reach_is_tried_again() -> None:
 
 def test_without_a_proper_secret_nothing_is_sent() -> None:
     """A receiver whose secret cannot sign is told nothing, and the delivery says what to set."""
-    conversation = Webhook().announce("job-7", Webhook().example(), Receiver(url=RECEIVER.url, secret="hunter2"), NOW)
+    conversation = Webhook().announce(THIS, Webhook().example(), Receiver(url=RECEIVER.url, secret="hunter2"))
     with pytest.raises(StopIteration) as end:
         next(conversation)
     assert end.value.value.result is Result.LATER

@@ -18,6 +18,7 @@ from mitregate.core.deployments import (
     State,
 )
 from mitregate.core.gates import PENDING, Gate
+from mitregate.core.installations import Descriptor, Installation, Lifecycle, Module
 from mitregate.core.jobs import Job
 from mitregate.core.people import App, Role, Scope, Token, TokenKind, User
 from mitregate.ports import UnitOfWork
@@ -39,6 +40,25 @@ def app(name: str = "app", **others: Any) -> App:
         "created_at": NOW,
     }
     return App(**given | {"scopes": frozenset(Scope)} | others)
+
+
+def installation(app_key: str = "com.example.ci") -> Installation:
+    """A Connect app that is installed."""
+    descriptor = Descriptor(
+        key=app_key,
+        name="CI",
+        base_url="https://ci.example.com/connect",
+        scopes=frozenset(Scope),
+        modules=frozenset(Module),
+        lifecycle={Lifecycle.INSTALLED: "/installed"},
+        callback="/gate",
+    )
+    return Installation(
+        descriptor=descriptor,
+        descriptor_url="https://ci.example.com/connect/descriptor.json",
+        client_key="us",
+        shared_secret="sealed",
+    )
 
 
 def user(name: str = "ann", **others: Any) -> User:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from mitregate.core.errors import Misconfigured
+from mitregate.core.people import App, AppKind
 from mitregate.stores import open_store, schema, sqlite
 from mitregate.stores.dialect import HEAD
 from mitregate.stores.location import is_postgres, sqlite_path
@@ -134,10 +135,38 @@ def test_there_and_back(empty: str) -> None:
     assert schema.is_current(empty)
 
 
+def test_apps_of_the_first_release_stay_what_they_are(empty: str) -> None:
+    """An app that was added before there were kinds of apps can be read afterwards, as one with client credentials."""
+    schema.migrate(empty)
+    downgrade(empty, "0001")
+    columns = "(id, name, client_id, secret_hash, scopes, created_at)"
+    execute(empty, f"INSERT INTO apps {columns} VALUES ('1', 'ci', 'c', 'h', '[]', '2026-01-31T12:00:00.000000Z')")
+    schema.migrate(empty)
+    found = asyncio.run(read_an_app(empty))
+    assert (found.name, found.kind, found.secret_hash) == ("ci", AppKind.OAUTH, "h")
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the newer migrations back."""
+    with schema._transaction(url) as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+async def read_an_app(url: str) -> App:
+    """Read the app with the id 1."""
+    store = open_store(url)
+    found = await store.read(lambda uow: uow.apps.get("1"))
+    await store.close()
+    assert found is not None
+    return found
+
+
 def test_both_engines_have_the_same_tables(sqlite_store_url: str, postgres_store_url: str) -> None:
     """Tables, columns, keys and indexes are the same on both engines, down to the conditions of partial indexes."""
     ours, theirs = shape(sqlite_store_url), shape(postgres_store_url)
-    assert len(ours) == 13
+    assert len(ours) == 14
     for table, found in ours.items():
         assert found == theirs[table], table
     assert ours.keys() == theirs.keys()

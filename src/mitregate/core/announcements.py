@@ -30,7 +30,20 @@ class Announcement(Struct, frozen=True, kw_only=True):
 
 
 class Receiver(Struct, frozen=True, kw_only=True):
-    """Where a provider delivers to: address and secret in the clear, for the length of one conversation."""
+    """Where a provider delivers to: address and secret in the clear, for the length of one conversation.
+
+    `base_url` and `issuer` are for receivers that are Connect apps: what `url` is below, and what we are called there.
+    """
 
     url: str
     secret: str
+    base_url: str = ""
+    issuer: str = ""
+
+
+class Try(Struct, frozen=True, kw_only=True):
+    """One try at telling a message: `id` is the same over all tries, `earlier` how many went before this one."""
+
+    id: str
+    earlier: int
+    at: datetime

@@ -1,28 +1,66 @@
 """Jobs: durable intentions, and the ladders on which they are tried again (domain.md §7).
 
 A job is written in the transaction that caused it and stays open until it is done, dead, or withdrawn. Ladders are
-data:
-the pause before each further try. When a ladder ends, the job is dead, which is shown, and a person can retry it.
+data: the pause before each further try. When a ladder ends, the job is dead, which is shown, and a person can retry it.
 """
 
+import hashlib
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
 
-DENSE: tuple[timedelta, ...] = (
-    timedelta(seconds=1),
-    timedelta(seconds=5),
-    timedelta(seconds=30),
-    timedelta(minutes=2),
-    timedelta(minutes=10),
-    timedelta(minutes=30),
-    timedelta(hours=1),
-    timedelta(hours=3),
-    timedelta(hours=6),
-    timedelta(hours=12),
+
+class Rung(Struct, frozen=True, kw_only=True):
+    """The pause before one further try: somewhere from *shortest* to *longest*, so that not all come back at once."""
+
+    shortest: timedelta
+    longest: timedelta
+
+    def pause(self, seed: str) -> timedelta:
+        """Choose a pause: by *seed*, so that the choice is the same whoever makes it, and another for each seed."""
+        part = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4]) / 2**32
+        return self.shortest + (self.longest - self.shortest) * part
+
+
+class Ladder(Struct, frozen=True, kw_only=True):
+    """When to try again what did not arrive.
+
+    `rungs` are the pauses before each further try. A host from which nothing but failures came for `host_patience` is
+    tried once for each job, without a further try, until it takes one again; None: that makes no difference.
+    """
+
+    rungs: tuple[Rung, ...]
+    host_patience: timedelta | None = None
+
+
+def exactly(*pauses: timedelta) -> tuple[Rung, ...]:
+    """Make rungs of pauses that leave no choice."""
+    return tuple(Rung(shortest=pause, longest=pause) for pause in pauses)
+
+
+DENSE = Ladder(
+    rungs=exactly(
+        timedelta(seconds=1),
+        timedelta(seconds=5),
+        timedelta(seconds=30),
+        timedelta(minutes=2),
+        timedelta(minutes=10),
+        timedelta(minutes=30),
+        timedelta(hours=1),
+        timedelta(hours=3),
+        timedelta(hours=6),
+        timedelta(hours=12),
+    )
 )
 """For our own integrations: dense at first, then patient for about a day."""
+
+ATLASSIAN = Ladder(
+    rungs=(Rung(shortest=timedelta(minutes=5), longest=timedelta(minutes=15)),) * 5,
+    host_patience=timedelta(minutes=30),
+)
+"""Jira's own for webhooks, which hold for gating callbacks (domain.md §7;
+https://developer.atlassian.com/cloud/jira/platform/webhooks/)."""
 
 LEASE = timedelta(seconds=60)
 """How long a worker may keep a job before another one may take it over."""
@@ -87,18 +125,31 @@ class Attempt(Struct, frozen=True, kw_only=True):
     outcome: Outcome
 
 
-def next_due(ladder: tuple[timedelta, ...], rung: int, outcome: Outcome, now: datetime) -> datetime | None:
-    """Say when a job that ended its try with *outcome* is due again.
+def next_due(
+    ladder: Ladder, job: Job, outcome: Outcome, now: datetime, host_failing_since: datetime | None = None
+) -> datetime | None:
+    """Say when *job*, whose try ended with *outcome*, is due again.
 
     Args:
         ladder: the pauses before each further try.
-        rung: the number of pauses already used.
+        job: the job; its `rung` is the number of pauses already used.
         outcome: how the try ended; not DONE.
         now: the end of the try.
+        host_failing_since: since when nothing but failures came from the host; None if it took the last job.
 
     Returns:
         The instant of the next try, or None if there is none: the job is dead.
     """
-    if outcome.result is Result.NEVER or rung >= len(ladder):
+    if outcome.result is Result.NEVER or job.rung >= len(ladder.rungs):
         return None
-    return now + max(ladder[rung], outcome.retry_after or timedelta(0))
+    if is_given_up(ladder, host_failing_since, now):
+        return None
+    pause = ladder.rungs[job.rung].pause(f"{job.id}/{job.attempts}")
+    return now + max(pause, outcome.retry_after or timedelta(0))
+
+
+def is_given_up(ladder: Ladder, host_failing_since: datetime | None, now: datetime) -> bool:
+    """Tell whether a host has failed for so long that each job is tried once only."""
+    if ladder.host_patience is None or host_failing_since is None:
+        return False
+    return now - host_failing_since >= ladder.host_patience

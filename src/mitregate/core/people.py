@@ -7,6 +7,22 @@ from enum import StrEnum
 from msgspec import Struct
 
 from mitregate.core.errors import Forbidden
+from mitregate.core.installations import Installation, JenkinsServer
+from mitregate.core.scopes import Scope
+
+__all__ = [
+    "MAY",
+    "App",
+    "AppKind",
+    "Permission",
+    "Principal",
+    "Role",
+    "Scope",
+    "Token",
+    "TokenKind",
+    "User",
+    "fingerprint",
+]
 
 
 def fingerprint(secret: str) -> str:
@@ -15,14 +31,6 @@ def fingerprint(secret: str) -> str:
     A plain hash is enough: the secrets are ours, 256 bits of chance, and no dictionary holds them.
     """
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-class Scope(StrEnum):
-    """What an app may do with its deployments, in Jira's words for OAuth scopes."""
-
-    READ = "read:deployment-info:jira"
-    WRITE = "write:deployment-info:jira"
-    DELETE = "delete:deployment-info:jira"
 
 
 class Permission(StrEnum):
@@ -57,20 +65,45 @@ MAY: dict[Role, frozenset[Permission]] = {
 }
 
 
+class AppKind(StrEnum):
+    """How an app proves who it is, and how it is told verdicts."""
+
+    OAUTH = "oauth"
+    CONNECT = "connect"
+    JENKINS = "jenkins"
+
+
 class App(Struct, frozen=True, kw_only=True):
     """A client that submits deployments.
 
-    `secret_hash` is the SHA-256 of its client secret, `signing_secret` the sealed secret that signs its callbacks.
+    `secret_hash` is the SHA-256 of its client secret, empty where it has none, `signing_secret` the sealed secret that
+    signs its callbacks. At most one of `connect` and `jenkins` is set.
     """
 
     id: str
     name: str
     client_id: str
-    secret_hash: str
+    secret_hash: str = ""
     scopes: frozenset[Scope]
     callback_url: str | None = None
     signing_secret: str | None = None
+    connect: Installation | None = None
+    jenkins: JenkinsServer | None = None
     created_at: datetime
+
+    @property
+    def kind(self) -> AppKind:
+        """How the app proves who it is, and how it is told verdicts."""
+        if self.connect is not None:
+            return AppKind.CONNECT
+        return AppKind.JENKINS if self.jenkins is not None else AppKind.OAUTH
+
+    @property
+    def handle(self) -> str | None:
+        """What the app calls itself on the wire, where it does: its Connect app key, or its Jenkins' uuid."""
+        if self.connect is not None:
+            return self.connect.descriptor.key
+        return self.jenkins.server_uuid if self.jenkins is not None else None
 
 
 class User(Struct, frozen=True, kw_only=True):

@@ -7,16 +7,17 @@ from itertools import takewhile
 import msgspec
 from msgspec.structs import replace
 
-from mitregate.core.announcements import Announcement, Receiver
+from mitregate.core.announcements import Announcement, Receiver, Try
 from mitregate.core.audit import Action
 from mitregate.core.errors import IllegalTransition, Misconfigured, Unknown
 from mitregate.core.gates import Gate, GatingStatus, Stage
-from mitregate.core.jobs import DENSE, LEASE, Attempt, Job, JobState, Outcome, Result, next_due
-from mitregate.core.people import Permission
+from mitregate.core.jobs import DENSE, LEASE, Attempt, Job, JobState, Ladder, Outcome, Result, next_due
+from mitregate.core.people import App, Permission
 from mitregate.core.queries import JobQuery
 from mitregate.flows.act import Act
-from mitregate.flows.settle import announce
+from mitregate.flows.settle import announce, provider_of
 from mitregate.ports import Claim, UnitOfWork
+from mitregate.wire.addresses import host_of
 from mitregate.wire.http import Conversation
 
 
@@ -39,16 +40,16 @@ def prepare(act: Act, claimed: Claim) -> Conversation[Outcome] | Job:
     told = msgspec.json.decode(job.payload, type=Announcement)
     obstacle = _obstacle(act.uow.gates.get(job.gate_id), told, act.now)
     app = act.uow.apps.get(job.lane)
-    if obstacle is None and (app is None or app.callback_url is None):
-        obstacle = "The app has no callback any more."
-    if obstacle is not None or app is None or app.callback_url is None:
+    receiver = _receiver(act, app) if app is not None and provider_of(app) == job.provider else None
+    if obstacle is None and receiver is None:
+        obstacle = "The app does not want to be told any more."
+    if obstacle is not None or receiver is None:
         return replace(job, state=JobState.WITHDRAWN, finished_at=act.now, note=obstacle or "")
     provider = act.ports.providers.get(job.provider)
     if provider is None:
         message = f"The provider {job.provider!r} is not installed."
         raise Misconfigured(message, advice="Install it where the worker runs; the delivery is tried again.")
-    receiver = Receiver(url=app.callback_url, secret=act.ports.unseal(app.signing_secret or ""))
-    return provider.announce(job.id, told, receiver, act.now)
+    return provider.announce(Try(id=job.id, earlier=job.attempts, at=act.now), told, receiver)
 
 
 def withdraw(uow: UnitOfWork, claimed: Claim, job: Job) -> bool:
@@ -70,10 +71,11 @@ def finish(act: Act, claimed: Claim, outcome: Outcome, started_at: datetime, dur
         duration_ms=round(duration / timedelta(milliseconds=1)),
         outcome=outcome,
     )
+    ladder = _ladder(act, job)
+    failing_since = _note_host(act, job, ladder, outcome)
     due = None
     if outcome.result is not Result.DONE:
-        provider = act.ports.providers.get(job.provider)
-        due = next_due(provider.ladder if provider is not None else DENSE, job.rung, outcome, act.now)
+        due = next_due(ladder, job, outcome, act.now, failing_since)
     if outcome.result is Result.DONE:
         tried = replace(tried, state=JobState.DONE, finished_at=act.now)
     elif due is not None:
@@ -112,6 +114,38 @@ def retry(act: Act, job_id: str) -> Job:
         raise IllegalTransition(message, advice="Only deliveries that are open, dead or withdrawn can be tried again.")
     act.record(Action.DELIVERY_RETRIED, job_id)
     return act.uow.jobs.get(job_id) or job
+
+
+def _receiver(act: Act, app: App) -> Receiver | None:
+    """Say where *app* is told verdicts, and unseal what they are signed with; None if nowhere."""
+    if app.connect is None:
+        if app.callback_url is None:
+            return None
+        return Receiver(url=app.callback_url, secret=act.ports.unseal(app.signing_secret or ""))
+    base_url, callback = app.connect.descriptor.base_url, app.connect.descriptor.callback
+    if callback is None:
+        return None
+    secret = act.ports.unseal(app.connect.shared_secret or "")
+    return Receiver(url=base_url + callback, secret=secret, base_url=base_url, issuer=app.connect.client_key)
+
+
+def _ladder(act: Act, job: Job) -> Ladder:
+    provider = act.ports.providers.get(job.provider)
+    return provider.ladder if provider is not None else DENSE
+
+
+def _note_host(act: Act, job: Job, ladder: Ladder, outcome: Outcome) -> datetime | None:
+    """Note how the host of *job* fared, where its ladder asks for that; give since when it has been failing."""
+    app = act.uow.apps.get(job.lane)
+    if ladder.host_patience is None or app is None or app.connect is None:
+        return None
+    host = host_of(app.connect.descriptor.base_url)
+    failing_since = act.uow.hosts.failing_since(host)
+    if outcome.result is Result.LATER:
+        act.uow.hosts.note_failure(host, act.now)
+    elif failing_since is not None:  # whoever refuses for good answers at least
+        act.uow.hosts.note_success(host)
+    return failing_since
 
 
 def _set_right(act: Act, job: Job) -> None:

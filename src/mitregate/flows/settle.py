@@ -9,11 +9,15 @@ from mitregate.core.calendar import Calendar
 from mitregate.core.deployments import Deployment
 from mitregate.core.gates import Gate, Stage, Standing, Verdict, decide
 from mitregate.core.jobs import Job
+from mitregate.core.people import App
 from mitregate.flows.act import BY_ITSELF, Act
 from mitregate.ports import Ports
 
 WEBHOOK = "webhook"
 """The provider that tells an app which registered a plain callback."""
+
+CONNECT = "connect"
+"""The provider that tells a Connect app whose descriptor asks for it."""
 
 BATCH = 100
 """Gates that are woken in one transaction, at most."""
@@ -66,20 +70,21 @@ def wake_due(act: Act) -> int:
 
 
 def announce(act: Act, gate: Gate) -> None:
-    """Write the job that tells the app of *gate* its verdict, if the app registered a callback.
+    """Write the job that tells the app of *gate* its verdict, if the app wants to be told.
 
     Earlier jobs that wait on a high rung of their ladder are put back to its foot: what is new must not wait behind a
     long pause, and the order is kept.
     """
     app = act.uow.apps.get(gate.key.app_id)
-    if app is None or app.callback_url is None:
+    provider = provider_of(app) if app is not None else None
+    if app is None or provider is None:
         return
     act.uow.jobs.hasten(gate.id, app.id, act.now)
     payload = msgspec.json.encode(announcement(act.ports, gate)).decode()
     act.uow.jobs.add(
         Job(
             id=act.ports.new_id(),
-            provider=WEBHOOK,
+            provider=provider,
             lane=app.id,
             gate_id=gate.id,
             payload=payload,
@@ -87,6 +92,13 @@ def announce(act: Act, gate: Gate) -> None:
             created_at=act.now,
         )
     )
+
+
+def provider_of(app: App) -> str | None:
+    """Name the provider that tells *app* verdicts; None if it does not want to be told, or is disabled."""
+    if app.connect is not None:
+        return CONNECT if app.connect.is_enabled and app.connect.descriptor.callback is not None else None
+    return WEBHOOK if app.callback_url is not None else None
 
 
 def announcement(ports: Ports, gate: Gate) -> Announcement:

@@ -7,14 +7,14 @@ Sources: https://developer.atlassian.com/cloud/jira/service-desk/deployment-gati
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md (the signature, 410, 429).
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from mitregate import __version__
-from mitregate.core.announcements import Announcement, Detail, Receiver
+from mitregate.core.announcements import Announcement, Detail, Receiver, Try
 from mitregate.core.deployments import DeploymentKey
 from mitregate.core.errors import Misconfigured, Unreachable
 from mitregate.core.gates import GatingStatus, Reason, ReasonCode
-from mitregate.core.jobs import DENSE, Outcome, Result
+from mitregate.core.jobs import DENSE, Ladder, Outcome, Result
 from mitregate.wire.http import Conversation, Reply, Request
 from mitregate.wire.jira_deployments import write_gating_status
 from mitregate.wire.retries import read_retry_after
@@ -43,31 +43,28 @@ class Webhook:
     """Tells any receiver each gating status with a signed POST."""
 
     name = "webhook"
-    ladder: tuple[timedelta, ...] = DENSE
+    ladder: Ladder = DENSE
 
-    def announce(
-        self, job_id: str, announcement: Announcement, receiver: Receiver, now: datetime
-    ) -> Conversation[Outcome]:
+    def announce(self, this: Try, announcement: Announcement, receiver: Receiver) -> Conversation[Outcome]:
         """Tell the receiver a verdict.
 
         Args:
-            job_id: the message's id, the same over all tries.
+            this: the try; its id is the message's.
             announcement: what to tell.
             receiver: where, and the secret or secrets to sign with.
-            now: the time of this try.
 
         Returns:
             A conversation of one request: done if the receiver took it, never if it is gone for good, else later.
         """
         try:
-            request = _write(job_id, announcement, receiver, now)
+            request = _write(this, announcement, receiver)
         except Misconfigured as error:
             return Outcome(result=Result.LATER, detail=f"{error.message} {error.advice()}")
         try:
             reply = yield request
         except Unreachable as error:
             return Outcome(result=Result.LATER, detail=error.message)
-        return _judge(reply, now)
+        return _judge(reply, this.at)
 
     def example(self) -> Announcement:
         """Give a sample of what is told, for a receiver to be tried with."""
@@ -88,11 +85,11 @@ class Webhook:
         )
 
 
-def _write(job_id: str, announcement: Announcement, receiver: Receiver, now: datetime) -> Request:
+def _write(this: Try, announcement: Announcement, receiver: Receiver) -> Request:
     body = write_gating_status(announcement.key, announcement.status, announcement.since, announcement.details)
     headers = {"content-type": "application/json", "user-agent": USER_AGENT}
     return Request(
-        method="POST", url=receiver.url, headers=headers | sign(receiver.secret, job_id, now, body), body=body
+        method="POST", url=receiver.url, headers=headers | sign(receiver.secret, this.id, this.at, body), body=body
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Stale
-from mitregate.core.people import App, Token, User
+from mitregate.core.people import App, AppKind, Token, User
 from mitregate.stores.dialect import Texts
 
 
@@ -26,6 +26,7 @@ class Ledger:
         """Begin a transaction of so many flows."""
         self.flows = flows
         self.apps: dict[str, App | None] = {}
+        self.handles: dict[tuple[AppKind, str], App] = {}
         self.holders: dict[str, tuple[Token, App | User | None]] = {}
         self.numbers: deque[int] = deque()
         self.drawn = 0
@@ -33,6 +34,7 @@ class Ledger:
     def forget(self) -> None:
         """Forget apps and tokens: they are about to change."""
         self.apps.clear()
+        self.handles.clear()
         self.holders.clear()
 
     def clear(self) -> None:

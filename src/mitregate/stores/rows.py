@@ -17,8 +17,9 @@ from mitregate.core.changes import Change, Comment
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Malformed, StoreError
 from mitregate.core.gates import Gate
+from mitregate.core.installations import Installation, JenkinsServer
 from mitregate.core.jobs import Attempt, Job, JobState, Outcome
-from mitregate.core.people import App, Role, Scope, Token, TokenKind, User
+from mitregate.core.people import App, AppKind, Role, Scope, Token, TokenKind, User
 from mitregate.ports import Claim
 
 T = TypeVar("T")
@@ -34,6 +35,8 @@ _GATE = msgspec.json.Decoder(Gate)
 _CHANGE = msgspec.json.Decoder(Change)
 _OUTCOME = msgspec.json.Decoder(Outcome)
 _SCOPES = msgspec.json.Decoder(frozenset[Scope])
+_INSTALLATION = msgspec.json.Decoder(Installation)
+_JENKINS = msgspec.json.Decoder(JenkinsServer)
 _DETAIL = msgspec.json.Decoder(dict[str, str])
 
 
@@ -157,7 +160,7 @@ def entry_of(row: Row) -> tuple[int, Entry]:
 
 def app_of(row: Row) -> App:
     """Read an app."""
-    app_id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at = row
+    app_id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at, kind, body = row
     return App(
         id=app_id,
         name=name,
@@ -166,6 +169,8 @@ def app_of(row: Row) -> App:
         scopes=_read(_SCOPES, scopes),
         callback_url=callback_url,
         signing_secret=signing_secret,
+        connect=_read(_INSTALLATION, body) if kind == AppKind.CONNECT else None,
+        jenkins=_read(_JENKINS, body) if kind == AppKind.JENKINS else None,
         created_at=moment(created_at),
     )
 

@@ -10,7 +10,7 @@ from mitregate.stores.unit_changes import AuditLog, ChangeTable
 from mitregate.stores.unit_deployments import DeploymentTable
 from mitregate.stores.unit_gates import GateTable
 from mitregate.stores.unit_jobs import JobTable
-from mitregate.stores.unit_people import AppTable, PeopleTables
+from mitregate.stores.unit_people import AppTable, HostTable, PeopleTables
 
 
 class Unit(Table):
@@ -25,6 +25,7 @@ class Unit(Table):
         self.gates = GateTable(connection, texts, ledger)
         self.changes = ChangeTable(connection, texts, ledger)
         self.jobs = JobTable(connection, texts, ledger)
+        self.hosts = HostTable(connection, texts, ledger)
         self.audit = AuditLog(connection, texts, ledger)
 
     def renew(self, flows: int = 1) -> None:

@@ -7,9 +7,20 @@ from typing import Any
 from typing_extensions import override
 
 from mitregate.core.errors import Stale
-from mitregate.core.people import App, Token, User
+from mitregate.core.people import App, AppKind, Token, User
 from mitregate.stores.ledger import Table
-from mitregate.stores.rows import Row, app_of, body, instant, instant_if, plain, token_of, user_of
+from mitregate.stores.rows import (
+    Row,
+    Values,
+    app_of,
+    body,
+    instant,
+    instant_if,
+    moment_if,
+    plain,
+    token_of,
+    user_of,
+)
 
 
 class RememberedTable(Table):
@@ -31,18 +42,14 @@ class AppTable(RememberedTable):
 
     def add(self, app: App) -> None:
         """Keep a new app; `Stale` if one of that name exists."""
-        values = plain(
-            id=app.id,
-            name=app.name,
-            client_id=app.client_id,
-            secret_hash=app.secret_hash,
-            scopes=body(sorted(app.scopes)),
-            callback_url=app.callback_url,
-            signing_secret=app.signing_secret,
-            created_at=instant(app.created_at),
-        )
-        if not self._change(self._q.add_app, values):
+        if not self._change(self._q.add_app, {**_values_of(app), **plain(created_at=instant(app.created_at))}):
             raise Stale(f"There is an app named {app.name!r} already.", advice="Choose another name.")
+
+    def keep(self, app: App) -> None:
+        """Keep an app in place of what it was; `Stale` if it is gone, or its name is another app's."""
+        if not self._change(self._q.keep_app, _values_of(app)):
+            message = f"The app {app.name!r} is gone, or there is another one of that name."
+            raise Stale(message, advice="Look at the list of apps.")
 
     def get(self, app_id: str) -> App | None:
         """Read one app, as it was when this transaction first asked for it."""
@@ -55,6 +62,16 @@ class AppTable(RememberedTable):
         """Read the app with that OAuth client id."""
         row = self._q.app_by_client(self._connection, **plain(client_id=client_id))
         return app_of(row) if row else None
+
+    def by_handle(self, kind: AppKind, handle: str) -> App | None:
+        """Read the app that calls itself *handle*: a Connect app key, or the uuid of a Jenkins server."""
+        found = self._ledger.handles.get((kind, handle))
+        if found is None:
+            row = self._q.app_by_handle(self._connection, **plain(kind=kind.value, handle=handle))
+            found = app_of(row) if row else None
+            if found is not None:
+                self._ledger.handles[kind, handle] = found
+        return found
 
     def all(self) -> list[App]:
         """Read all apps, by name."""
@@ -132,7 +149,39 @@ class PeopleTables(RememberedTable):
         return len(purged)
 
 
+class HostTable(Table):
+    """How the hosts fare that are called."""
+
+    def failing_since(self, host: str) -> datetime | None:
+        """Say since when nothing but failures came from *host*; None if the last try there went well."""
+        return moment_if(self._q.failing_since(self._connection, **plain(host=host)))
+
+    def note_failure(self, host: str, at: datetime) -> None:
+        """Note that a try failed; the first since the last that went well counts."""
+        self._write(self._q.note_failure, plain(host=host, at=instant(at)))
+
+    def note_success(self, host: str) -> None:
+        """Note that a try went well."""
+        self._write(self._q.note_success, plain(host=host))
+
+
+def _values_of(app: App) -> Values:
+    special = app.connect or app.jenkins
+    return plain(
+        id=app.id,
+        name=app.name,
+        client_id=app.client_id,
+        secret_hash=app.secret_hash,
+        scopes=body(sorted(app.scopes)),
+        callback_url=app.callback_url,
+        signing_secret=app.signing_secret,
+        kind=app.kind.value,
+        handle=app.handle,
+        body=body(special) if special is not None else None,
+    )
+
+
 def _holder_of(row: Row) -> App | User | None:
     if row[8] is not None:
-        return app_of(row[8:16])
-    return user_of(row[16:]) if row[16] is not None else None
+        return app_of(row[8:18])
+    return user_of(row[18:]) if row[18] is not None else None

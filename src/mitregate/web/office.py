@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from mitregate.core.people import Principal
 from mitregate.flows.act import Act, begin
-from mitregate.ports import Ports, Store, UnitOfWork
+from mitregate.ports import Ports, Store, Talker, UnitOfWork
 from mitregate.web.waiting import Waiters
 
 P = ParamSpec("P")
@@ -25,11 +25,12 @@ class About(Struct, frozen=True, kw_only=True):
 class Office:
     """What every door needs to carry out a use case."""
 
-    def __init__(self, *, store: Store, ports: Ports, about: About) -> None:
+    def __init__(self, *, store: Store, ports: Ports, about: About, talker: Talker) -> None:
         """Put the office together; waiters are told of every commit from now on."""
         self.store = store
         self.ports = ports
         self.about = about
+        self.talker = talker
         self.waiters = Waiters()
         store.watch(self.waiters.notice)
 

@@ -4,6 +4,7 @@ Where to deliver is told us by others, so it could point into our own network: a
 Only addresses that the whole internet can reach are called, and those in networks which the operator has listed.
 """
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -36,6 +37,13 @@ def parse_networks(text: str) -> tuple[Network, ...]:
         Misconfigured: a part is not a network.
     """
     return tuple(_parse_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def host_of(url: str) -> str:
+    """Name the host and port that *url* leads to, always in the same way: in small letters, without a default port."""
+    scheme, _, rest = url.lower().partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return host.removesuffix({"http": ":80", "https": ":443"}.get(scheme, ":"))
 
 
 def may_be_called(address: str, allow: Sequence[Network]) -> bool:

@@ -1,25 +1,44 @@
 -- name: add_app$
--- Keeps a new app; no row if its name is taken.
-INSERT INTO apps (id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at)
-VALUES (:id, :name, :client_id, :secret_hash, :scopes, :callback_url, :signing_secret, :created_at)
-ON CONFLICT (name) DO NOTHING
+-- Keeps a new app; no row if its name or its handle is taken.
+INSERT INTO apps (
+    id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at, kind, handle, body
+)
+VALUES (
+    :id, :name, :client_id, :secret_hash, :scopes, :callback_url, :signing_secret, :created_at, :kind, :handle, :body
+)
+ON CONFLICT DO NOTHING
 RETURNING id
 
 -- name: app^
 -- Reads one app.
-SELECT id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at
+SELECT id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at, kind, body
 FROM apps
 WHERE id = :id
 
 -- name: app_by_client^
 -- Reads the app with that OAuth client id.
-SELECT id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at
+SELECT id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at, kind, body
 FROM apps
 WHERE client_id = :client_id
 
+-- name: app_by_handle^
+-- Reads the app that calls itself by that name on the wire.
+SELECT id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at, kind, body
+FROM apps
+WHERE kind = :kind AND handle = :handle
+
+-- name: keep_app$
+-- Keeps an app in place of what it was; no row if it is gone, or its new name is taken.
+UPDATE apps
+SET
+    name = :name, client_id = :client_id, secret_hash = :secret_hash, scopes = :scopes, callback_url = :callback_url,
+    signing_secret = :signing_secret, kind = :kind, handle = :handle, body = :body
+WHERE id = :id AND NOT EXISTS (SELECT 1 FROM apps AS other WHERE other.name = :name AND other.id <> :id)
+RETURNING id
+
 -- name: apps
 -- Reads all apps, by name.
-SELECT id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at
+SELECT id, name, client_id, secret_hash, scopes, callback_url, signing_secret, created_at, kind, body
 FROM apps
 ORDER BY name
 
@@ -75,7 +94,7 @@ SELECT
     tokens.id, tokens.hash, tokens.kind, tokens.app_id, tokens.user_id, tokens.label, tokens.created_at,
     tokens.expires_at,
     apps.id, apps.name, apps.client_id, apps.secret_hash, apps.scopes, apps.callback_url, apps.signing_secret,
-    apps.created_at,
+    apps.created_at, apps.kind, apps.body,
     users.id, users.name, users.role, users.created_at
 FROM tokens
 LEFT JOIN apps ON apps.id = tokens.app_id

@@ -1,26 +1,18 @@
-"""Ports: what the flows need of the world, as protocols; the hands implement them, `wiring` puts them together.
+"""The nouns of the store: what a flow reads and keeps inside one transaction."""
 
-A *flow* is a plain function over a unit of work, the store inside one transaction. Flows are pure over what they read,
-so a store may run one again. The doors await `Store.transact(flow)` or `Store.read(flow)`.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from msgspec import Struct
 
-from mitregate.core.announcements import Announcement, Receiver
 from mitregate.core.audit import Entry
 from mitregate.core.changes import Change, Comment
 from mitregate.core.deployments import Deployment, DeploymentKey
-from mitregate.core.gates import Gate, Standing
-from mitregate.core.jobs import Attempt, Job, Outcome
-from mitregate.core.people import App, Token, User
+from mitregate.core.gates import Gate
+from mitregate.core.jobs import Attempt, Job
+from mitregate.core.people import App, AppKind, Token, User
 from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
-from mitregate.wire.http import Conversation
-
-T = TypeVar("T")
 
 
 class Apps(Protocol):
@@ -34,6 +26,12 @@ class Apps(Protocol):
 
     def by_client(self, client_id: str) -> App | None:
         """Read the app with that OAuth client id."""
+
+    def by_handle(self, kind: AppKind, handle: str) -> App | None:
+        """Read the app that calls itself *handle*: a Connect app key, or the uuid of a Jenkins server."""
+
+    def keep(self, app: App) -> None:
+        """Keep an app in place of what it was; `Stale` if it is gone, or its name is another app's."""
 
     def all(self) -> list[App]:
         """Read all apps, by name."""
@@ -193,6 +191,19 @@ class Jobs(Protocol):
         """Read jobs, newest first."""
 
 
+class Hosts(Protocol):
+    """How the hosts fare that are called."""
+
+    def failing_since(self, host: str) -> datetime | None:
+        """Say since when nothing but failures came from *host*; None if the last try there went well."""
+
+    def note_failure(self, host: str, at: datetime) -> None:
+        """Note that a try failed; the first since the last that went well counts."""
+
+    def note_success(self, host: str) -> None:
+        """Note that a try went well."""
+
+
 class Audit(Protocol):
     """The audit log."""
 
@@ -201,116 +212,3 @@ class Audit(Protocol):
 
     def page(self, query: AuditQuery) -> list[tuple[int, Entry]]:
         """Read entries with their numbers, newest first."""
-
-
-class UnitOfWork(Protocol):
-    """The store inside one transaction."""
-
-    @property
-    def apps(self) -> Apps:
-        """The apps."""
-
-    @property
-    def people(self) -> People:
-        """Users and tokens."""
-
-    @property
-    def deployments(self) -> Deployments:
-        """The deployments."""
-
-    @property
-    def gates(self) -> Gates:
-        """The gates."""
-
-    @property
-    def changes(self) -> Changes:
-        """The embedded changes."""
-
-    @property
-    def jobs(self) -> Jobs:
-        """The outbox."""
-
-    @property
-    def audit(self) -> Audit:
-        """The audit log."""
-
-    def meta(self, name: str) -> str | None:
-        """Read a fact about this installation, such as its cloud id."""
-
-    def set_meta(self, name: str, value: str) -> None:
-        """Keep a fact about this installation."""
-
-
-class Touched(Struct, frozen=True, kw_only=True):
-    """What a commit touched: ids of gates (None: not known which), and whether a job or a wake time was added."""
-
-    gates: frozenset[str] | None = frozenset()
-    work: bool = False
-
-
-class Store(Protocol):
-    """A database."""
-
-    async def transact(self, flow: Callable[[UnitOfWork], T]) -> T:
-        """Run *flow* in a transaction, which is on disk when this returns.
-
-        Flows that wait at the same time may share a transaction. A flow that meets a change by somebody else
-        (`Stale` from the store, a deadlock) is run again, a bounded number of times. What a flow raises is raised
-        here, and nothing of that flow is kept.
-        """
-
-    async def read(self, flow: Callable[[UnitOfWork], T]) -> T:
-        """Run *flow*, which only reads, beside the writers."""
-
-    def watch(self, listener: Callable[[Touched], None]) -> None:
-        """Call *listener* in the event loop after every commit here, and on hints of commits by other processes."""
-
-    async def close(self) -> None:
-        """Finish what was begun and let go of the database."""
-
-
-class Provider(Protocol):
-    """A CI/CD tool, or any other receiver of verdicts; one file in `providers/`."""
-
-    name: str
-    ladder: tuple[timedelta, ...]
-
-    def announce(
-        self, job_id: str, announcement: Announcement, receiver: Receiver, now: datetime
-    ) -> Conversation[Outcome]:
-        """Tell the receiver a verdict; *job_id* stays the same over all tries."""
-
-
-class ChangeSystem(Protocol):
-    """Where changes live; one file in `changes/`."""
-
-    def open(self, uow: UnitOfWork, deployment: Deployment, requested_by: str, now: datetime) -> Standing:
-        """Open a change for a deployment, in the transaction at hand."""
-
-    def advance(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> Standing | None:
-        """Let a change take the steps that it takes by itself, and say how it stands; None if it cannot be found."""
-
-    def describe(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
-        """Let a change say what its deployment says of itself by now: nobody shall approve what they did not read."""
-
-    def finish(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
-        """Tell a change how its deployment ended."""
-
-    def comment(self, uow: UnitOfWork, change_key: str, text: str, now: datetime) -> None:
-        """Leave a remark by Mitregate on a change."""
-
-
-class Ports(Struct, frozen=True, kw_only=True):
-    """Everything of the world that a flow gets: the clock, ids and secrets, the systems, and where links lead.
-
-    `seal` and `unseal` encrypt what must be kept but not be readable in the database.
-    """
-
-    now: Callable[[], datetime]
-    new_id: Callable[[], str]
-    new_secret: Callable[[], str]
-    seal: Callable[[str], str]
-    unseal: Callable[[str], str]
-    base_url: str
-    changes: ChangeSystem
-    providers: Mapping[str, Provider]

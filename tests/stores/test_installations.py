@@ -1,0 +1,64 @@
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from mitregate.core.errors import Stale
+from mitregate.core.installations import JenkinsServer
+from mitregate.core.people import AppKind
+from mitregate.ports import Store
+from tests.stores.made import NOW, app, installation, keep, token
+
+
+async def test_an_app_is_found_by_what_it_calls_itself(store: Store) -> None:
+    """A Connect app is found by its key, a Jenkins by its uuid, and neither by the other's; all comes back as kept."""
+    connect = app("connect", connect=installation("same"))
+    jenkins = app("jenkins", jenkins=JenkinsServer(server_uuid="same", secret="sealed", config={"a": "b"}))
+    await store.transact(keep(connect, jenkins, token("t", app_id="connect")))
+    kinds = (AppKind.CONNECT, AppKind.JENKINS, AppKind.OAUTH)
+    found = await store.read(lambda uow: [uow.apps.by_handle(kind, "same") for kind in kinds])
+    assert found == [connect, jenkins, None]
+    assert await store.read(lambda uow: uow.apps.by_handle(AppKind.CONNECT, "other")) is None
+    holder = await store.read(lambda uow: uow.people.holder("#t"))
+    assert holder is not None
+    assert holder[1] == connect
+
+
+async def test_a_handle_is_taken_once(store: Store) -> None:
+    """A second app with the key of another one is refused, whatever its name."""
+    await store.transact(keep(app("one", connect=installation())))
+    with pytest.raises(Stale):
+        await store.transact(lambda uow: uow.apps.add(app("two", connect=installation())))
+
+
+async def test_an_app_is_kept_anew(store: Store) -> None:
+    """What is kept in place of an app is read from then on, also by those who had read it before."""
+    first = app("ci", connect=installation())
+    await store.transact(keep(first))
+    assert await store.read(lambda uow: uow.apps.by_handle(AppKind.CONNECT, "com.example.ci")) == first
+    later = replace(first, name="CI 2", connect=replace(installation(), is_enabled=False))
+    await store.transact(lambda uow: uow.apps.keep(later))
+    found = await store.read(lambda uow: (uow.apps.get("ci"), uow.apps.by_handle(AppKind.CONNECT, "com.example.ci")))
+    assert found == (later, later)
+
+
+async def test_an_app_keeps_no_others_name(store: Store) -> None:
+    """An app that is gone cannot be kept, nor under the name of another one."""
+    await store.transact(keep(app("one")))
+    with pytest.raises(Stale):
+        await store.transact(lambda uow: uow.apps.keep(app("gone")))
+    with pytest.raises(Stale):
+        await store.transact(lambda uow: uow.apps.keep(replace(app("one"), name="app")))
+
+
+async def test_the_first_failure_of_a_host_counts(store: Store) -> None:
+    """A host has been failing since the first failure after its last success; one that succeeded is not failing."""
+    later = NOW + timedelta(minutes=1)
+    assert await store.read(lambda uow: uow.hosts.failing_since("ci.example.com")) is None
+    await store.transact(lambda uow: uow.hosts.note_failure("ci.example.com", NOW))
+    await store.transact(lambda uow: uow.hosts.note_failure("ci.example.com", later))
+    assert await store.read(lambda uow: uow.hosts.failing_since("ci.example.com")) == NOW
+    assert await store.read(lambda uow: uow.hosts.failing_since("other.example.com")) is None
+    await store.transact(lambda uow: uow.hosts.note_success("ci.example.com"))
+    await store.transact(lambda uow: uow.hosts.note_failure("ci.example.com", later))
+    assert await store.read(lambda uow: uow.hosts.failing_since("ci.example.com")) == later
