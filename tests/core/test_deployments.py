@@ -13,9 +13,30 @@ from tests.core.making import deployment, with_commits
     ("incoming", "stored", "is_taken"), [(1, None, True), (1, 1, False), (1, 2, False), (2, 1, True), (-1, -2, True)]
 )
 def test_only_higher_updates_replace(incoming: int, stored: int | None, is_taken: bool) -> None:
-    """A record replaces another one only if its update sequence number is higher; equal is not."""
+    """A record replaces another one of the same state only if its update sequence number is higher; equal is not."""
     before = deployment(stored) if stored is not None else None
     assert is_newer(deployment(incoming), before) is is_taken
+
+
+FORWARD = [
+    *[(before, after) for before in ("unknown", "pending") for after in ("in_progress", *FINAL_STATES)],
+    *[("in_progress", after) for after in FINAL_STATES],
+]
+
+
+@pytest.mark.parametrize("before", list(State))
+@pytest.mark.parametrize("after", list(State))
+def test_equal_numbers_go_forward(before: State, after: State) -> None:
+    """Of two records with one number the one further on counts: begun over waiting, ended over begun, nothing back."""
+    assert is_newer(deployment(state=after), deployment(state=before)) is ((before, after) in FORWARD)
+
+
+@given(st.sampled_from(State), st.integers(), st.sampled_from(State), st.integers())
+def test_the_order_is_strict(one: State, first: int, other: State, second: int) -> None:
+    """Of two records at most one replaces the other, and a higher number always does."""
+    left, right = deployment(first, state=one), deployment(second, state=other)
+    assert not (is_newer(left, right) and is_newer(right, left))
+    assert is_newer(left, right) or first <= second
 
 
 def test_final_states_are_those_of_an_end() -> None:

@@ -32,6 +32,9 @@ CONTENTS = st.tuples(
     st.sampled_from(["1.0", "1.0", "1.1"]), st.sampled_from([(), (), (Commit(repository_id="r", hash="abc"),)])
 )
 STATES = st.sampled_from([*[State.PENDING] * 6, *State])
+ORDER = {
+    state: 0 if state in {State.PENDING, State.UNKNOWN} else 1 if state is State.IN_PROGRESS else 2 for state in State
+}
 STEPS = st.sampled_from([*Transition, Transition.EMERGENCY_OVERRIDE, Transition.START])
 SPANS = st.sampled_from([MICROSECOND, HOUR / 2, HOUR, HOUR, 3 * HOUR])
 EDGES = st.none() | st.integers(-3, 3)
@@ -98,7 +101,8 @@ class Acts(RuleBasedStateMachine):
         made = record(self.apps[app], 10 - age, state, number=number, label="0.9")
         self.world.submit(self.apps[app], made)
         self.notes.deployments.setdefault(made.key, made)
-        if self.notes.deployments[made.key].update_sequence_number < made.update_sequence_number:
+        noted = self.notes.deployments[made.key]
+        if (noted.update_sequence_number, ORDER[noted.state]) < (made.update_sequence_number, ORDER[state]):
             self.notes.deployments[made.key] = made
 
     @rule(app=st.integers(0, 1), number=NUMBERS)

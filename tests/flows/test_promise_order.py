@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mitregate.core.deployments import Deployment, State
+from mitregate.core.deployments import FINAL_STATES, Deployment, State
 from mitregate.core.errors import IllegalTransition
 from mitregate.core.gates import GatingStatus, Stage
 from mitregate.core.people import Principal, Scope
@@ -132,6 +132,21 @@ def test_messages_of_any_kind_come_in_any_order(shared: World, data: st.DataObje
     elif history[-1].state in BEGUN_OR_ENDED:
         assert Stage.HELD not in {straight.stage, other.stage}
     assert GatingStatus.ALLOWED not in {straight.status, other.status}
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_messages_of_one_second_come_in_any_order(shared: World, data: st.DataObject) -> None:
+    """Of messages with one number, order decides neither whether the deployment has begun nor whether it has ended."""
+    history = [replace(message, update_sequence_number=7) for message in data.draw(messages(ANY_STATE, st.just(True)))]
+    straight, other = tell(shared, history, data.draw(shuffled(history)))
+    states = {message.state for message in history}
+    for one in (straight, other):
+        assert one.stored is not None
+        assert (one.stored.state in FINAL_STATES) == bool(states & FINAL_STATES)
+        assert (one.stored.state in BEGUN_OR_ENDED) == bool(states & BEGUN_OR_ENDED)
+        assert one.stage is not Stage.HELD or not states & BEGUN_OR_ENDED
+        assert one.status is not GatingStatus.ALLOWED
 
 
 @settings(max_examples=60)

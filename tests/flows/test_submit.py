@@ -2,7 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from mitregate.core.changes import Status
-from mitregate.core.deployments import Associations, State
+from mitregate.core.deployments import FINAL_STATES, Associations, State
 from mitregate.core.errors import Unknown
 from mitregate.core.gates import GatingStatus, Stage
 from mitregate.flows import ask, review, settle
@@ -46,15 +46,40 @@ def test_who_has_no_callback_is_not_called(world: World) -> None:
     assert world.jobs() == []
 
 
-@pytest.mark.parametrize("update", [4, 5])
-def test_older_updates_are_ignored(world: World, update: int) -> None:
+@pytest.mark.parametrize(("update", "state"), [(4, State.IN_PROGRESS), (5, State.PENDING), (5, State.UNKNOWN)])
+def test_older_updates_are_ignored(world: World, update: int, state: State) -> None:
     """An update that is not newer than what is stored changes nothing, whatever it says."""
     app = world.app()
     world.submit(app, record(app, 5))
     gate, jobs = world.gate(app), world.jobs()
-    world.submit(app, record(app, update, State.IN_PROGRESS, label="9.9"))
+    world.submit(app, record(app, update, state, label="9.9"))
     assert world.read(ask.deployment, gate.key) == record(app, 5)
     assert (world.gate(app), world.jobs()) == (gate, jobs)
+
+
+def test_a_second_may_hold_a_whole_deployment(world: World) -> None:
+    """A deployment that begins and ends under one update number, as Jenkins counts, completes its change."""
+    app = world.app()
+    world.submit(app, record(app, 5))
+    world.do(ANN, review.approve, world.gate(app).change_key or "")
+    for state in (State.IN_PROGRESS, State.SUCCESSFUL):
+        world.submit(app, record(app, 5, state))
+    gate = world.gate(app)
+    assert (gate.stage, world.change(gate.change_key).status) == (Stage.FINISHED, Status.RESOLVED)
+
+
+@pytest.mark.parametrize("ended", [State.IN_PROGRESS, State.SUCCESSFUL, State.CANCELLED])
+def test_an_equal_number_undoes_nothing(world: World, ended: State) -> None:
+    """What comes again under the number of a start or an end neither waits anew nor takes anything back."""
+    app = world.app()
+    for state in (State.PENDING, ended):
+        world.submit(app, record(app, 5, state))
+    gate, jobs = world.gate(app), world.jobs()
+    for state in State:
+        if state is not ended and not (ended is State.IN_PROGRESS and state in FINAL_STATES):
+            world.submit(app, record(app, 5, state, label="9.9"))
+    assert world.read(ask.deployment, gate.key) == record(app, 5, ended)
+    assert (world.gates(), world.jobs()) == ([gate], jobs)
 
 
 def test_an_overtaken_wish_is_granted(world: World) -> None:

@@ -63,6 +63,7 @@ def rejected(item: Any) -> Rejected:
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=255)
+LONG_TEXTS = TEXTS | st.builds(lambda text, times: text * times, TEXTS, st.integers(2, 300))
 URLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=300)
 ISSUE_KEYS = st.from_regex(r"\A[A-Z][A-Z0-9_]{0,9}-[0-9]{1,6}\Z")
 NAMES = TEXTS.filter(bool)
@@ -102,7 +103,7 @@ DEPLOYMENTS = st.builds(
             "updateSequenceNumber": NUMBERS,
             "displayName": TEXTS,
             "url": URLS,
-            "description": TEXTS,
+            "description": LONG_TEXTS,
             "lastUpdated": INSTANTS,
             "state": st.sampled_from([state.value for state in State]),
             "pipeline": st.fixed_dictionaries({"id": TEXTS, "displayName": TEXTS, "url": URLS}),
@@ -124,7 +125,7 @@ DEPLOYMENTS = st.builds(
     ),
     asks=st.booleans(),
 )
-"""Deployments exactly as the schema has them."""
+"""Deployments exactly as the schema has them, but for descriptions of any length."""
 
 WILD_TEXTS = st.text(st.characters(codec=None), max_size=20) | st.sampled_from(
     ["", "\0", "\ud800", "5", "-0", "100.0", "2026-01-31T12:00:00", "0001-01-01T00:00:00+14:00", "pending", "1.0"]

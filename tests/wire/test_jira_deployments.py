@@ -115,6 +115,30 @@ def test_highwaythree_sends_long_numbers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("x" * 255, "x" * 255),
+        ("x" * 256, "x" * 254 + "…"),
+        ("\U0001f600" * 255, "\U0001f600" * 255),
+        ("\U0001f600" * 300, "\U0001f600" * 254 + "…"),
+        ("first\n          second" * 20, ("first\n          second" * 20)[:254] + "…"),
+    ],
+    ids=["longest", "longer", "longest-emoji", "longer-emoji", "lines"],
+)
+@pytest.mark.parametrize("more", [{}, {"updateSequenceNumber": "100"}], ids=["exact", "tolerant"])
+def test_a_long_description_is_cut(written: str, kept: str, more: dict[str, Any]) -> None:
+    """Of a description 255 characters are kept, the last of which says that there was more, however it was read."""
+    assert taken(description=written, **more).description == kept
+
+
+@pytest.mark.parametrize("field", ["displayName", "description"])
+def test_a_character_cut_in_two_is_dropped(field: str) -> None:
+    """Half of a surrogate pair at the end of a name or description, where JavaScript has cut an emoji, is no fault."""
+    read_back = taken(**{field: "Ship it \U0001f680\ud83d"})
+    assert (read_back.display_name if field == "displayName" else read_back.description) == "Ship it \U0001f680"
+
+
+@pytest.mark.parametrize(
     "field", ["schemaVersion", "label", "duration", "issueKeys", "associations", "commands", "futureField"]
 )
 def test_null_is_as_good_as_absent(field: str) -> None:

@@ -57,6 +57,12 @@ def test_what_the_schema_allows_is_read_fast(item: dict[str, Any]) -> None:
 @example(deployment(associations=[{"associationType": "commit", "values": [{"commitHash": "", "repositoryId": "r"}]}]))
 @example(deployment(lastUpdated="0001-01-01T00:00:00+14:00"))
 @example(deployment(label="\U0001f600" * 255))
+@example(deployment(label="\U0001f600" * 256))
+@example(deployment(description="\U0001f600" * 255))
+@example(deployment(description="\U0001f600" * 256))
+@example(deployment(description="x" * 256 + "\ud83d"))
+@example(deployment(description="x" * 256 + "\0"))
+@example(deployment(displayName="\ud83d"))
 @example(deployment(issueKeys=["A-1\n"]))
 def test_both_readings_agree(item: Any) -> None:
     """Whatever the fast reading accepts, the tolerant one accepts as the same deployment."""

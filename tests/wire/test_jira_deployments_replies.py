@@ -55,6 +55,7 @@ def normal(item: dict[str, Any]) -> dict[str, Any]:
     lists = {"issueKeys": list(issues), **values}
     return {name: value for name, value in item.items() if value is not None and name != "issueKeys"} | {
         "schemaVersion": "1.0",
+        "description": item["description"] if len(item["description"]) < 256 else item["description"][:254] + "…",
         "lastUpdated": datetime.fromisoformat(item["lastUpdated"]),
         "associations": {kind: values for kind, values in lists.items() if values},
     }
@@ -76,7 +77,7 @@ def normal_reply(reply: dict[str, Any]) -> dict[str, Any]:
 
 @given(DEPLOYMENTS)
 def test_a_deployment_is_said_back(item: dict[str, Any]) -> None:
-    """What was submitted is what is read by key: every field, and none more."""
+    """What was submitted is what is read by key: every field, a long description cut, and none more."""
     assert normal_reply(shown(item)) == normal(item)
 
 

@@ -3,6 +3,9 @@
 A deployment is identified by (app, pipeline id, environment id, deployment sequence number); a record replaces another
 one of the same identity only if its update sequence number is higher (domain.md §1; Jira Deployments API,
 https://developer.atlassian.com/cloud/jira/software/rest/api-group-deployments/).
+
+Of two with equal numbers the one further on in the life of a deployment counts. That is ours: the Jenkins plugin counts
+seconds, and a short deployment begins and ends within one (docs/decisions/0010).
 """
 
 from datetime import datetime
@@ -25,6 +28,10 @@ class State(StrEnum):
 
 FINAL_STATES = frozenset({State.CANCELLED, State.FAILED, State.ROLLED_BACK, State.SUCCESSFUL})
 """States after which nothing more happens in a deployment."""
+
+
+# How far a deployment has come. What is least far never replaces an equal number: no late `pending` undoes a start.
+_STEP = {State.UNKNOWN: 0, State.PENDING: 0, State.IN_PROGRESS: 1, **dict.fromkeys(FINAL_STATES, 2)}
 
 
 class EnvironmentType(StrEnum):
@@ -112,5 +119,9 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
 
 def is_newer(incoming: Deployment, stored: Deployment | None) -> bool:
-    """Tell whether *incoming* replaces *stored*: only a higher update sequence number does; equal does not."""
-    return stored is None or stored.update_sequence_number < incoming.update_sequence_number
+    """Tell whether *incoming* replaces *stored*: by a higher number, or by an equal one in a state further on."""
+    return stored is None or _place(stored) < _place(incoming)
+
+
+def _place(record: Deployment) -> tuple[int, int]:
+    return record.update_sequence_number, _STEP[record.state]

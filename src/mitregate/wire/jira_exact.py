@@ -32,6 +32,7 @@ from mitregate.wire.jira_values import (
     URL_LIMIT,
     VALUES_LIMIT,
     Shared,
+    cut,
 )
 
 _Text = Annotated[str, Meta(max_length=TEXT_LIMIT)]
@@ -96,7 +97,7 @@ class _Exact(Struct, rename="camel"):
     update_sequence_number: _Number
     display_name: _Text
     url: _Url
-    description: _Text
+    description: str
     last_updated: datetime
     state: State
     pipeline: _Pipeline
@@ -147,7 +148,7 @@ def _deployment(exact: _Exact, last_updated: datetime, associations: Association
         update_sequence_number=exact.update_sequence_number,
         display_name=exact.display_name,
         url=exact.url,
-        description=exact.description,
+        description=cut(exact.description),
         last_updated=last_updated,
         state=exact.state,
         pipeline=Pipeline(id=pipeline.id, display_name=pipeline.display_name, url=pipeline.url),

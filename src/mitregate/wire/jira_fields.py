@@ -1,12 +1,16 @@
 """The fields of one JSON object, read one by one while everything that is wrong with them is noted down."""
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
 import msgspec
 
-from mitregate.wire.jira_values import TEXT_LIMIT, URL_LIMIT, is_keepable, shown, whole_number
+from mitregate.wire.jira_values import TEXT_LIMIT, URL_LIMIT, cut, is_keepable, shown, whole_number
+
+# The first half of a surrogate pair. JSON is read so that whole pairs are one character, so at an end it stands alone.
+_HALF = re.compile("[\ud800-\udbff]\\Z")
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -49,6 +53,17 @@ class Fields:
             self.note(name, "must not be empty")
         return text or ""
 
+    def title(self, name: str) -> str:
+        """Read a required text as `text` does; of a character cut in two at its end, the half is dropped.
+
+        GitHub for Jira cuts commit messages to 255 units of UTF-16, which may be in the middle of an emoji.
+        """
+        return self._text(name, _whole(self.required(name)), TEXT_LIMIT) or ""
+
+    def description(self, name: str) -> str:
+        """Read a required text of any length, of which 255 characters are kept; a half at its end is dropped too."""
+        return cut(self._text(name, _whole(self.required(name)), None) or "")
+
     def optional_text(self, name: str) -> str | None:
         """Read a text of at most 255 characters that may be absent or null."""
         return self._text(name, self.raw(name), TEXT_LIMIT)
@@ -57,13 +72,13 @@ class Fields:
         """Read a required address of at most 2000 characters; null, which GitLab sends, is an empty one."""
         return self._text(name, self.required(name, may_be_null=True), URL_LIMIT) or ""
 
-    def _text(self, name: str, value: Any, limit: int) -> str | None:
+    def _text(self, name: str, value: Any, limit: int | None) -> str | None:
         if value is None:
             return None
         if not isinstance(value, str):
             self.note(name, f"must be a string, not {shown(value)}")
             return None
-        if len(value) > limit:
+        if limit is not None and len(value) > limit:
             self.note(name, f"is longer than {limit} characters ({len(value)})")
         if not is_keepable(value):
             self.note(name, "has a NUL character or half of a surrogate pair")
@@ -140,6 +155,10 @@ class Fields:
             else:
                 self.note(f"{name}[{index}]", f"must be an object, not {shown(item)}")
         return opened
+
+
+def _whole(value: Any) -> Any:
+    return _HALF.sub("", value) if isinstance(value, str) else value
 
 
 def in_utc(instant: datetime) -> datetime:

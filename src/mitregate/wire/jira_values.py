@@ -89,6 +89,11 @@ def is_keepable(text: str) -> bool:
     return _UNKEEPABLE.search(text) is None
 
 
+def cut(text: str) -> str:
+    """Cut *text* to what is kept of it, with `…` at its end: GitLab's descriptions grow with the names in them."""
+    return text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 1]}…"
+
+
 def clean(text: str) -> str:
     """Replace what cannot be kept or sent."""
     return _UNKEEPABLE.sub("\ufffd", text)
