@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mitregate.core.deployments import Deployment
 from mitregate.core.errors import Malformed, TooLarge
@@ -53,6 +53,10 @@ PROPERTIES_LIMIT = 5
 NAMED_LIMIT = 100
 """Properties that are looked at, be they null: whoever sends hundreds of thousands must not take our time."""
 
+MODEST = 100_000
+"""JSON values that are made into objects at once, at most: a value of one byte becomes a hundred bytes of memory. One
+deployment with all that the schema admits has fewer than ten thousand, be all its texts made of commas."""
+
 
 def read_submission(body: bytes, app_id: str) -> Submission:
     """Read the body of `POST …/bulk`.
@@ -66,7 +70,7 @@ def read_submission(body: bytes, app_id: str) -> Submission:
 
     Raises:
         Malformed: the request as a whole cannot be understood (400).
-        TooLarge: it holds more than 100 deployments (413).
+        TooLarge: it holds more than 100 deployments, or one of them more than anybody needs (413).
     """
     try:
         return _read(body, app_id)
@@ -151,6 +155,8 @@ def _open(body: bytes) -> tuple[list[Any], Mapping[str, Any], Any]:
             body.decode()
         except UnicodeDecodeError:
             raise Malformed("The body is not UTF-8.") from None
+    if not _is_modest(body):
+        return _open_vast(body)
     try:
         envelope = _ENVELOPES.decode(body)
     except msgspec.DecodeError:
@@ -211,6 +217,64 @@ def _product(item: Any) -> str | None:
     """Read the name of the sending tool; it only informs, so whatever is no text is no name."""
     product = _value(item)
     return product[:TEXT_LIMIT] if isinstance(product, str) and is_keepable(product) else None
+
+
+# --- a body of millions of values, which must not become millions of objects ---
+
+_NOTHING = Raw(b"null")
+
+
+class _Vast(Struct, rename="camel"):
+    """What is around the deployments, with each value as JSON text, however many values that holds."""
+
+    deployments: Raw | UnsetType = UNSET
+    properties: Raw = _NOTHING
+    provider_metadata: Raw = _NOTHING
+
+
+_VASTS = msgspec.json.Decoder(_Vast)
+_FIRST = msgspec.json.Decoder(
+    # Of an array that is read as a struct, items that have no field are passed over without being made into anything.
+    msgspec.defstruct("_First", [(f"item{n}", Raw, None) for n in range(DEPLOYMENTS_LIMIT + 1)], array_like=True)
+)
+
+
+def _is_modest(text: bytes | Raw) -> bool:
+    """Tell whether JSON text has few values: before each stands a comma, or the bracket that it is the first within."""
+    if len(text) <= MODEST:
+        return True
+    whole = bytes(text)
+    return whole.count(b",") + whole.count(b"[") + whole.count(b"{") <= MODEST
+
+
+def _open_vast(body: bytes) -> tuple[list[Any], Mapping[str, Any], Any]:
+    """Take a request of any number of values apart as `_open` does, in memory that does not grow with that number."""
+    try:
+        vast = _VASTS.decode(body)
+    except msgspec.ValidationError:
+        raise Malformed("The body must be a JSON object.") from None
+    except msgspec.DecodeError:
+        raise Malformed("The body is not JSON.") from None
+    around = {"properties": _modest(vast.properties), "providerMetadata": _modest(vast.provider_metadata)}
+    if not isinstance(vast.deployments, Raw):
+        return _open_loosely(around)
+    try:
+        items = msgspec.structs.astuple(_FIRST.decode(vast.deployments))
+    except msgspec.ValidationError:
+        raise Malformed("'deployments' must be an array.") from None
+    if items[-1] is not None:
+        raise TooLarge(f"The request holds more than {DEPLOYMENTS_LIMIT} deployments.")
+    return _open_loosely({**around, "deployments": [_within_reason(item) for item in items if item is not None]})
+
+
+def _modest(text: Raw) -> Any:
+    return _value(_within_reason(text))
+
+
+def _within_reason(text: Raw) -> Raw:
+    if not _is_modest(text):
+        raise TooLarge(f"A single part of the request holds more than {MODEST} values.")
+    return text
 
 
 # --- JSON read loosely: numbers as they are written, halves of surrogate pairs let through ---
