@@ -29,7 +29,8 @@ ROOMS = {
     "stores.schema": "import sqlalchemy",
     "stores.sqlite": "import pysqlite3, sqlite3",
     "web": "import jinja2, litestar",
-    "wire": "",
+    "wire.connect_jwt": "import jwt",
+    "wire.http": "",
     "wiring": "from mitregate import web, worker",
     "worker": "from mitregate import flows, outbound",
 }
@@ -49,6 +50,7 @@ OFFENCES = {
     "the SQLite store speaks PostgreSQL": ("stores.sqlite", "import psycopg"),
     "the PostgreSQL store uses SQLAlchemy": ("stores.postgres", "import sqlalchemy"),
     "a page prints to the terminal": ("web", "import rich"),
+    "a provider signs by itself": ("providers.acme", "import jwt"),
     "a room that nobody planned": ("utils", "x = 1"),
 }
 
