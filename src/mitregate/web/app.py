@@ -5,14 +5,26 @@ from mitregate.web.deployments import Deployments
 from mitregate.web.native import make_native
 from mitregate.web.oauth import Site
 from mitregate.web.office import Office
+from mitregate.web.others import Others
+from mitregate.web.quota import Quota
+from mitregate.wire.jira_others import other_api
 
-FAMILIES = (b"/rest/deployments/", b"/jira/deployments/", b"/ex/jira/")
-"""What the paths of the Deployments API begin with."""
+FAMILIES = (b"/rest/deployments/", b"/jira/deployments/")
+"""What the paths of the Deployments API begin with, but for those behind Atlassian's gateway."""
+
+GATEWAY = b"/ex/jira/"
+"""What these begin with, and what the paths of all other APIs there begin with, too."""
 
 
-def make_app(office: Office) -> plain.Asgi:
-    """Open all doors of *office* behind one ASGI app."""
-    deployments = Deployments(office)
+def make_app(office: Office, *, rate_limit: int = 0) -> plain.Asgi:
+    """Open all doors of *office* behind one ASGI app.
+
+    Args:
+        office: what is behind the doors.
+        rate_limit: how many requests each app may make of the Deployments API in a minute; 0 for any number.
+    """
+    deployments = Deployments(office, Quota(rate_limit, office.ports.now) if rate_limit else None)
+    others = Others(office)
     site = Site(office)
     native = make_native(office)
     exact: dict[bytes, plain.Asgi] = {
@@ -24,11 +36,15 @@ def make_app(office: Office) -> plain.Asgi:
     async def app(scope: plain.Scope, receive: plain.Receive, send: plain.Send) -> None:
         if scope["type"] != "http":
             return
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, plain.without_body(send)
         path: bytes = scope["raw_path"]
-        if path.startswith(FAMILIES):
+        if path.startswith(FAMILIES) or (path.startswith(GATEWAY) and b"/rest/deployments/" in path):
             await deployments(scope, receive, send)
         elif path in exact:
             await exact[path](scope, receive, send)
+        elif other_api(path) is not None:
+            await others(scope, receive, send)
         else:
             await native(scope, receive, send)  # type: ignore[arg-type]
 

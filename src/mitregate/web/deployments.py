@@ -4,12 +4,8 @@ https://developer.atlassian.com/cloud/jira/software/rest/api-group-deployments/.
 and because frameworks decode `%2F` before they route. Errors leave as Jira's bare array of messages.
 """
 
-import secrets
-
-import structlog
-
 from mitregate.core.deployments import DeploymentKey
-from mitregate.core.errors import MitregateError, TooLarge, Unknown
+from mitregate.core.errors import TooLarge, Unknown
 from mitregate.core.gates import Gate
 from mitregate.core.people import Principal, Scope
 from mitregate.flows import ask, withdraw
@@ -17,8 +13,9 @@ from mitregate.flows.act import BY_ITSELF
 from mitregate.flows.settle import details, wake
 from mitregate.flows.submit import submit
 from mitregate.web import auth, plain
+from mitregate.web.jira_outcry import cry_out
 from mitregate.web.office import Office
-from mitregate.web.problems import headers_of, message_of, status_of
+from mitregate.web.quota import Quota
 from mitregate.wire.jira_deployments import read_properties, read_submission
 from mitregate.wire.jira_replies import write_deployment, write_errors, write_gating_status, write_submission
 from mitregate.wire.jira_routes import Operation, Target, WrongMethod, route
@@ -35,51 +32,45 @@ SCOPE: dict[Operation, Scope] = {
 }
 """What each operation needs."""
 
-log = structlog.get_logger()
-
 
 class Deployments:
     """The five operations."""
 
-    def __init__(self, office: Office) -> None:
-        """Stand before *office*."""
+    def __init__(self, office: Office, quota: Quota | None = None) -> None:
+        """Stand before *office*, and hold each app to its *quota*, if there is one."""
         self._office = office
+        self._quota = quota
 
     async def __call__(self, scope: plain.Scope, receive: plain.Receive, send: plain.Send) -> None:
         """Answer one request."""
+        if self._quota is not None:
+            send = self._quota.announced(scope, send)
         try:
             await self._answer(scope, receive, send)
-        except MitregateError as error:
-            status = status_of(error)
-            if status >= 500:
-                log.warning("deployments.unsettled", error=type(error).__name__, detail=error.message)
-            messages = [f"{message_of(error)} {error.advice()}"]
-            await plain.reply(send, status, write_errors(messages), headers=headers_of(error))
-        except Exception:
-            trace_id = secrets.token_hex(8)
-            log.exception("deployments.failed", trace_id=trace_id)
-            await plain.reply(send, 500, write_errors(["Something went wrong in Mitregate."], trace_id))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is answered
+            await cry_out(send, error, write_errors)
 
     async def _answer(self, scope: plain.Scope, receive: plain.Receive, send: plain.Send) -> None:
         target = route(scope["method"], scope["raw_path"])
         if isinstance(target, WrongMethod):
-            allowed = ", ".join(target.allowed)
-            body = write_errors([f"The method {scope['method']} is not allowed here; allowed: {allowed}."])
-            await plain.reply(send, 405, body, headers={"allow": allowed})
+            message = f"The method {scope['method']} is not allowed here; allowed: {', '.join(target.allowed)}."
+            await plain.reply_allowed(scope, send, target.allowed, write_errors([message]))
             return
         if target is None:
             message = "There is no such path in the Deployments API."
             raise Unknown(message, advice="The paths are …/bulk, …/bulkByProperties and …/pipelines/….")
         match target.operation:
             case Operation.GATING_STATUS:
-                gate = await auth.enter(self._office, scope, lambda uow, who: ask.gate_of(uow, self._key(who, target)))
+                gate = await auth.enter(
+                    self._office, scope, lambda uow, who: ask.gate_of(uow, self._key(who, target, scope))
+                )
                 if ask.is_overdue(gate, self._office.ports.now()):
                     await self._office.transact(BY_ITSELF, wake, gate)
                     gate = await self._office.read(ask.gate_of, gate.key)
                 await plain.reply(send, 200, self._write(gate))
             case Operation.READ:
                 found = await auth.enter(
-                    self._office, scope, lambda uow, who: ask.deployment(uow, self._key(who, target))
+                    self._office, scope, lambda uow, who: ask.deployment(uow, self._key(who, target, scope))
                 )
                 await plain.reply(send, 200, write_deployment(found))
             case Operation.SUBMIT | Operation.DELETE | Operation.DELETE_BY_PROPERTIES:
@@ -89,12 +80,12 @@ class Deployments:
     async def _change(
         self, principal: Principal, target: Target, scope: plain.Scope, receive: plain.Receive, send: plain.Send
     ) -> None:
-        app_id = self._admit(principal, target)
+        app_id = self._admit(principal, target, scope)
         if target.operation is Operation.SUBMIT:
             await self._submit(app_id, principal, receive, send)
             return
         if target.operation is Operation.DELETE:
-            await self._office.transact(principal, withdraw.delete, self._key(principal, target))
+            await self._office.transact(principal, withdraw.delete, self._key(principal, target, scope))
         else:
             properties = read_properties(scope["query_string"])
             await self._office.transact(principal, withdraw.delete_by_properties, properties)
@@ -113,15 +104,17 @@ class Deployments:
     def _write(self, gate: Gate) -> bytes:
         return write_gating_status(gate.key, gate.verdict.status, gate.since, details(self._office.ports, gate))
 
-    def _key(self, principal: Principal, target: Target) -> DeploymentKey:
+    def _key(self, principal: Principal, target: Target, scope: plain.Scope) -> DeploymentKey:
         return DeploymentKey(
-            app_id=self._admit(principal, target),
+            app_id=self._admit(principal, target, scope),
             pipeline_id=target.pipeline_id,
             environment_id=target.environment_id,
             sequence_number=target.sequence_number,
         )
 
-    def _admit(self, principal: Principal, target: Target) -> str:
+    def _admit(self, principal: Principal, target: Target, scope: plain.Scope) -> str:
+        if self._quota is not None and principal.app_id is not None:
+            self._quota.take(scope, principal.app_id)
         app_id = principal.require_scope(SCOPE[target.operation])
         if target.cloud_id is not None and target.cloud_id != self._office.about.cloud_id:
             message = f"There is no site with the cloud id {target.cloud_id!r} here."

@@ -13,7 +13,7 @@ from litestar.static_files import create_static_files_router
 from litestar.types import Message, Scope
 
 from mitregate.core.people import Principal
-from mitregate.web import api_server, pages, pages_session, reference
+from mitregate.web import api_server, pages, pages_session, plain, reference
 from mitregate.web.auth import identify
 from mitregate.web.office import Office
 from mitregate.web.outcry import COMPLAINTS
@@ -97,5 +97,7 @@ async def _add_headers(message: Message, scope: Scope) -> None:
     headers = MutableScopeHeaders.from_message(message)
     for name, value in HEADERS.items():
         headers[name] = value
+    if "allow" in headers:
+        headers["allow"] = plain.allow(headers["allow"].split(", "))
     if not scope["path"].startswith("/static/"):
         headers["cache-control"] = "no-store"

@@ -1,7 +1,7 @@
 """OAuth 2.0 client credentials, and what Jira's clients ask of a site: `/oauth/token`, `/_edge/tenant_info`, `/status`.
 
 RFC 6749 §4.4; https://developer.atlassian.com/cloud/jira/software/integrate-jsw-cloud-with-onpremises-tools/. The body
-may be JSON or a form; the audience is not asked for.
+may be JSON or a form, whatever it says that it is: `curl -d` calls everything a form. The audience is not asked for.
 """
 
 import base64
@@ -19,9 +19,13 @@ from mitregate.flows.admit import ACCESS_LIFE, grant_access
 from mitregate.web import auth, plain
 from mitregate.web.office import Office
 from mitregate.web.problems import headers_of, message_of, status_of
+from mitregate.web.throttle import Throttle
 
 BODY_LIMIT = 16 * 1024
 FORM = "application/x-www-form-urlencoded"
+BRACKETS = (b"{", b"[")
+"""What begins JSON, and no form of ours."""
+
 GRANT = "client_credentials"
 
 log = structlog.get_logger()
@@ -54,6 +58,7 @@ class Site:
     def __init__(self, office: Office) -> None:
         """Stand before *office*."""
         self._office = office
+        self._guesses = Throttle(office.ports.now)
 
     async def tenant_info(self, scope: plain.Scope, _receive: plain.Receive, send: plain.Send) -> None:
         """Answer `GET /_edge/tenant_info`: the cloud id of this site."""
@@ -92,7 +97,8 @@ class Site:
             message = "The client_id or the client_secret is missing."
             raise Malformed(message, advice="Send both in the body, as JSON or as a form.")
         origin = Principal(name=asked.client_id, origin=auth.origin_of(scope))
-        app, made = await self._office.transact(origin, grant_access, asked.client_id, asked.client_secret)
+        with self._guesses.of(origin.origin):
+            app, made = await self._office.transact(origin, grant_access, asked.client_id, asked.client_secret)
         return {
             "access_token": made.secret,
             "token_type": "Bearer",
@@ -104,7 +110,8 @@ class Site:
 def _read(scope: plain.Scope, body: bytes) -> Grant:
     kind = auth.header(scope, b"content-type").partition(";")[0].strip().lower()
     try:
-        fields = _read_form(body) if kind == FORM else msgspec.json.decode(body, type=dict[str, object])
+        is_form = kind == FORM and not body.lstrip().startswith(BRACKETS)
+        fields = _read_form(body) if is_form else msgspec.json.decode(body, type=dict[str, object])
         asked = msgspec.convert({**_read_basic(scope), **fields}, Grant)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         message = f"The body cannot be read: {error}."
@@ -129,8 +136,8 @@ def _read_basic(scope: plain.Scope) -> Mapping[str, str]:
 
 
 async def _is_method(scope: plain.Scope, send: plain.Send, method: str) -> bool:
-    if scope["method"] in {method, "HEAD" if method == "GET" else method}:
+    if scope["method"] == method:
         return True
     body = msgspec.json.encode({"error": "method_not_allowed", "error_description": f"Use {method}."})
-    await plain.reply(send, 405, body, headers={"allow": method})
+    await plain.reply_allowed(scope, send, [method], body)
     return False

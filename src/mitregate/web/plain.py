@@ -1,6 +1,6 @@
 """Plain ASGI for the doors that tools call often: read a body with a limit, send a reply."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from mitregate.core.errors import TooLarge, Unreachable
@@ -41,10 +41,34 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 async def reply(
     send: Send, status: int, body: bytes = b"", content_type: str = JSON, headers: Mapping[str, str] | None = None
 ) -> None:
-    """Send a whole reply; one without a body carries no content type."""
-    fields = [(b"content-length", str(len(body)).encode())]
+    """Send a whole reply; one without a body carries no content type, and a 204 no length."""
+    fields = [(b"content-length", str(len(body)).encode())] if status != 204 else []
     if body:
         fields.append((b"content-type", content_type.encode()))
     fields += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": body})
+
+
+async def reply_allowed(scope: Scope, send: Send, methods: Iterable[str], body: bytes) -> None:
+    """Say which methods a path has: to OPTIONS as what was asked for, else as a 405 with *body*."""
+    headers = {"allow": allow(methods)}
+    if scope["method"] == "OPTIONS":
+        await reply(send, 204, headers=headers)
+    else:
+        await reply(send, 405, body, headers=headers)
+
+
+def allow(methods: Iterable[str]) -> str:
+    """Write the header Allow: where there is GET there is HEAD, and OPTIONS is everywhere."""
+    known = set(methods)
+    return ", ".join(sorted(known | {"OPTIONS"} | ({"HEAD"} if "GET" in known else set())))
+
+
+def without_body(send: Send) -> Send:
+    """Make of *send* one that keeps bodies back, as the reply to HEAD has none; the headers stay those of GET."""
+
+    async def send_head(message: Scope) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head

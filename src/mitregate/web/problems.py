@@ -17,6 +17,7 @@ from mitregate.core.errors import (
     Unreachable,
     Unsettled,
 )
+from mitregate.web.quota import REASON, OverQuota
 from mitregate.web.throttle import SPAN, TooManyGuesses
 
 STATUS: dict[type[MitregateError], int] = {
@@ -28,6 +29,7 @@ STATUS: dict[type[MitregateError], int] = {
     IllegalTransition: 409,
     TooLarge: 413,
     TooManyGuesses: 429,
+    OverQuota: 429,
     Refused: 400,
     Misconfigured: 500,
     Unreachable: 503,
@@ -54,6 +56,8 @@ def headers_of(error: MitregateError) -> dict[str, str]:
         return {"retry-after": RETRY_AFTER}
     if isinstance(error, TooManyGuesses):
         return {"retry-after": str(round(SPAN.total_seconds()))}
+    if isinstance(error, OverQuota):
+        return {"retry-after": str(error.wait), "ratelimit-reason": REASON}
     return {"www-authenticate": 'Bearer realm="mitregate"'} if isinstance(error, Unproven) else {}
 
 

@@ -1,4 +1,4 @@
-"""Throttle: whoever guesses tokens at the doors for people is soon told to stop.
+"""Throttle: whoever guesses tokens at the doors for people, or secrets of apps, is soon told to stop.
 
 An address (for IPv6 its /64 network) that sent `LIMIT` wrong tokens within `SPAN` is told to wait until the oldest of
 them is that old. The right token is let in all the same: behind a proxy all callers share one address, and an outsider
@@ -28,9 +28,9 @@ ADDRESSES = 10_000
 
 
 class TooManyGuesses(Refused):
-    """Too many wrong tokens came from this address."""
+    """Too many wrong tokens or secrets came from this address."""
 
-    hint = "Use the right token, or wait a minute."
+    hint = "Use the right one, or wait a minute."
 
 
 class Throttle:

@@ -1,0 +1,29 @@
+"""Outcry at the doors that speak as Jira: every error as a reply, in the shape of the API that was asked."""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from mitregate.core.errors import MitregateError
+from mitregate.web import plain
+from mitregate.web.problems import headers_of, message_of, status_of
+
+Write = Callable[[Sequence[str], str | None], bytes]
+"""What writes the body out of messages and, of what nobody foresaw, a trace id."""
+
+log = structlog.get_logger()
+
+
+async def cry_out(send: plain.Send, error: Exception, write: Write) -> None:
+    """Answer with *error*; of what nobody foresaw only a trace id leaves, and the traceback stays in the log."""
+    if isinstance(error, MitregateError):
+        status = status_of(error)
+        if status >= 500:
+            log.warning("jira.unsettled", error=type(error).__name__, detail=error.message)
+        body = write([f"{message_of(error)} {error.advice()}"], None)
+        await plain.reply(send, status, body, headers=headers_of(error))
+    else:
+        trace_id = secrets.token_hex(8)
+        log.error("jira.failed", trace_id=trace_id, exc_info=error)
+        await plain.reply(send, 500, write(["Something went wrong in Mitregate."], trace_id))
