@@ -20,6 +20,7 @@ PREFIX = "MITREGATE_"
 CONFIG = "MITREGATE_CONFIG"
 
 Positive = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -48,6 +49,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ""
     host: Annotated[str, _doc("The address to listen on.", "0.0.0.0")] = "127.0.0.1"  # noqa: S104
     port: Annotated[Port, _doc("The port to listen on; 0 chooses a free one.", "8470")] = 8470
+    rate_limit: Annotated[
+        Count,
+        _doc(
+            "Requests that each app may make of the Deployments API in a minute, counted by each process that serves; "
+            "more are answered 429, as Jira does. 0 for any number: the keenest client that is known, Jenkins, keeps "
+            "to 1000 a minute by itself, and a hundred builds that ask every five seconds make 1200.",
+            "6000",
+        ),
+    ] = 0
     secret_key: Annotated[
         str,
         _doc(

@@ -149,7 +149,7 @@ def doors_of(house: House, outbound: Outbound) -> "tuple[Asgi, Callable[[], None
         database=house.settings.database.partition(":")[0].replace("postgres", "postgresql", 1)[:10],
     )
     office = Office(store=house.store, ports=house.ports, about=about, talker=outbound)
-    return make_app(office), office.waiters.release
+    return make_app(office, rate_limit=house.settings.rate_limit), office.waiters.release
 
 
 async def local_call(house: House, request: Request) -> Reply:
