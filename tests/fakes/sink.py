@@ -1,7 +1,7 @@
 """A receiver with memory on a real loopback socket; it answers as it was told, request by request.
 
 In a test: `async with Sink() as sink`. In a script, a benchmark or a story with processes of its own, which have no
-event loop: `with running_sink() as sink`, which runs it in a thread.
+event loop: `with running_sink() as sink`, which runs it in a thread; `running` does so with any kind of sink.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Self
+from typing import Self, TypeVar
 
 from msgspec import Struct
 
@@ -194,6 +194,9 @@ class Sink:
         return by_path or (self._told.popleft() if self._told else self.default)
 
 
+S = TypeVar("S", bound=Sink)
+
+
 async def _take(reader: asyncio.StreamReader) -> Taken | None:
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -206,10 +209,14 @@ async def _take(reader: asyncio.StreamReader) -> Taken | None:
     return Taken(method=method, target=target, headers=headers, body=body, at=datetime.now(UTC))
 
 
-@contextmanager
-def running_sink(*, default: Behaviour | None = None, port: int = 0) -> Iterator[Sink]:
+def running_sink(*, default: Behaviour | None = None, port: int = 0) -> AbstractContextManager[Sink]:
     """Run a sink in a thread of its own, with `tell`, `wait` and `requests` usable from outside."""
-    sink = Sink(default=default, port=port)
+    return running(Sink(default=default, port=port))
+
+
+@contextmanager
+def running(sink: S) -> Iterator[S]:
+    """Run *sink* in a thread of its own."""
     listening, loop = threading.Event(), asyncio.new_event_loop()
     stop = asyncio.Event()
 
@@ -221,7 +228,7 @@ def running_sink(*, default: Behaviour | None = None, port: int = 0) -> Iterator
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), name="sink", daemon=True)
     thread.start()
     if not listening.wait(5):
-        raise AssertionError(f"the sink does not listen on port {port}")
+        raise AssertionError(f"the sink does not listen on port {sink.port}")
     try:
         yield sink
     finally:
