@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mitregate.core.approvals import Tally
 from mitregate.core.calendar import LAST, Calendar, Freeze, Window
@@ -58,7 +59,8 @@ def standings(instants: st.SearchStrategy[datetime]) -> st.SearchStrategy[Standi
 
 
 gates: st.SearchStrategy[Gate] = st.builds(
-    lambda control, key: gate(control=control, change_key=key),
+    lambda control, key, jobs: replace(gate(control=control, change_key=key), contested=jobs),
     st.sampled_from([*Control, Control.REQUIRED]),
     st.none() | st.just("CHG-7"),
+    st.none() | st.just("'team/Aa' and 'team/BB'"),
 )

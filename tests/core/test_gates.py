@@ -48,6 +48,18 @@ def test_without_change_control_everything_passes(change: Standing | None) -> No
     assert_says(verdict, ALLOWED, "not_change_controlled")
 
 
+@pytest.mark.parametrize("control", Control)
+@pytest.mark.parametrize("change", [None, standing(), standing(STOP)], ids=["no change", "approved", "closed"])
+def test_what_is_contested_is_never_allowed(control: Control, change: Standing | None) -> None:
+    """A gate that two jobs claim is invalid, whatever was approved, and says which two and what to do."""
+    contested = replace(gate(control=control), contested="'team/Aa' and 'team/BB'")
+    verdict = decide(contested, change, freezes((-1, 1)), NOW)
+    assert_says(verdict, INVALID, "key_collision")
+    (reason,) = verdict.reasons
+    assert "The jobs 'team/Aa' and 'team/BB' share the pipeline id 'shop', and both have sent build 1" in reason.message
+    assert reason.remedy == "Rename one of the two jobs, then start a new build; this one is never allowed."
+
+
 def assert_says(verdict: Verdict, status: GatingStatus, code: str) -> None:
     """Check a verdict with one reason that time does not change."""
     assert (verdict.status, [reason.code for reason in verdict.reasons]) == (status, [code])
@@ -75,7 +87,7 @@ def test_base_is_what_is_decided(row: tuple[StatusClass, Position]) -> None:
 def test_every_reason_is_given_somewhere() -> None:
     """No reason stands in the vocabulary that no situation here leads to."""
     given = {code for situation in SITUATIONS for code in situation().reasons}
-    assert given | {"change_pending", "not_change_controlled"} == set(ReasonCode)
+    assert given | {"change_pending", "not_change_controlled", "key_collision"} == set(ReasonCode)
 
 
 def test_the_vocabulary_of_the_wire() -> None:

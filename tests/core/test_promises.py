@@ -69,6 +69,7 @@ def test_a_gate_opens_exactly_when_it_may(change: Standing, calendar: Calendar, 
 def test_every_input_is_decided(asked: Gate, change: Standing | None, calendar: Calendar, now: datetime) -> None:
     """Promise 2: whatever the inputs, there is a verdict, and it allows only what may be or is not controlled."""
     verdict = shown(decide(asked, change, calendar, now))
+    assert asked.contested is None or verdict.status is GatingStatus.INVALID
     if verdict.status is GatingStatus.ALLOWED and asked.control is Control.REQUIRED:
         assert asked.change_key is not None
         assert change is not None

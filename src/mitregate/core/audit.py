@@ -14,6 +14,7 @@ class Action(StrEnum):
 
     APP_ADDED = "app.added"
     APP_REMOVED = "app.removed"
+    APP_ROTATED = "app.rotated"
     USER_ADDED = "user.added"
     USER_REMOVED = "user.removed"
     TOKEN_ADDED = "token.added"  # noqa: S105
@@ -24,6 +25,7 @@ class Action(StrEnum):
     GATE_STARTED_UNALLOWED = "gate.started_unallowed"
     GATE_FINISHED = "gate.finished"
     GATE_WITHDRAWN = "gate.withdrawn"
+    GATE_CONTESTED = "gate.contested"
     CHANGE_APPROVED = "change.approved"
     CHANGE_DECLINED = "change.declined"
     CHANGE_MOVED = "change.moved"

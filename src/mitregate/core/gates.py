@@ -44,6 +44,7 @@ class ReasonCode(StrEnum):
     CHANGE_DECLINED = "change_declined"
     CHANGE_CLOSED = "change_closed"
     MISCONFIGURED = "misconfigured"
+    KEY_COLLISION = "key_collision"
 
 
 class Reason(Struct, frozen=True, kw_only=True):
@@ -81,7 +82,8 @@ class Gate(Struct, frozen=True, kw_only=True):
     """Where one deployment waits; holds its change and its verdict.
 
     `since` is when the gating status was reached. What describes the deployment is kept here as well, so that a gate
-    can still be explained when the deployment has been deleted.
+    can still be explained when the deployment has been deleted. `contested` names two jobs that
+    both claim to be behind this gate: nobody can tell any more whom a verdict would reach.
     """
 
     id: str
@@ -96,6 +98,7 @@ class Gate(Struct, frozen=True, kw_only=True):
     environment: str
     environment_type: EnvironmentType
     url: str
+    contested: str | None = None
     created_at: datetime
     revision: int = 1
 
@@ -159,10 +162,10 @@ def decide(gate: Gate, change: Standing | None, calendar: Calendar, now: datetim
     Returns:
         The verdict, with all its reasons and the instant at which to decide again.
     """
-    if gate.control is Control.NOT_REQUIRED:
-        return PASS
-    if gate.change_key is None:
-        return PENDING
+    if gate.contested is not None:
+        return _collides(gate, gate.contested)
+    if gate.control is Control.NOT_REQUIRED or gate.change_key is None:
+        return PASS if gate.control is Control.NOT_REQUIRED else PENDING
     if change is None:
         return _change_is_missing(gate.change_key)
     status, _ = BASE[change.status_class, change.window.position(now)]
@@ -295,6 +298,18 @@ def _change_is_missing(key: str) -> Verdict:
                 remedy="An operator must restore it, or the deployment must be submitted anew.",
             ),
         ),
+    )
+
+
+def _collides(gate: Gate, jobs: str) -> Verdict:
+    message = (
+        f"The jobs {jobs} share the pipeline id {gate.key.pipeline_id!r}, and both have sent build "
+        f"{gate.key.sequence_number} for this environment: an approval of one would let the other pass."
+    )
+    remedy = "Rename one of the two jobs, then start a new build; this one is never allowed."
+    return Verdict(
+        status=GatingStatus.INVALID,
+        reasons=(Reason(code=ReasonCode.KEY_COLLISION, message=message, remedy=remedy),),
     )
 
 

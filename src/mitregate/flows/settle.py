@@ -36,7 +36,9 @@ def settle(act: Act, gate: Gate, deployment: Deployment) -> Gate:
     """
     if gate.stage is not Stage.HELD:
         return gate
-    change = act.ports.changes.advance(act.uow, gate.change_key, deployment, act.now) if gate.change_key else None
+    # What can never be allowed leaves its change where it stands.
+    key = gate.change_key if gate.contested is None else None
+    change = act.ports.changes.advance(act.uow, key, deployment, act.now) if key else None
     verdict = decide(gate, change, Calendar(), act.now)
     if verdict == gate.verdict:
         return gate

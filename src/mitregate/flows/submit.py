@@ -10,26 +10,37 @@ from mitregate.core.control import Control, control
 from mitregate.core.deployments import FINAL_STATES, Deployment, State, is_newer
 from mitregate.core.gates import PENDING, Gate, GatingStatus, Stage, decide
 from mitregate.flows.act import Act
+from mitregate.flows.contest import contest, is_of_another_job
 from mitregate.flows.settle import announce, inputs_of, settle
 
 
-def submit(act: Act, deployments: Sequence[Deployment]) -> None:
+def submit(act: Act, deployments: Sequence[Deployment]) -> tuple[Gate, ...]:
     """Take in *deployments*, all of one app, in their order.
 
     An update that is not newer than what is stored is ignored, but for its wish to be gated. One that asks for gating
     opens a gate with a change, which are there when this returns; one that reports progress ends the gate's wait and is
-    told to its change.
+    told to its change. One that comes from another job than what is stored is dealt with by `flows.contest`.
+
+    Returns:
+        The gates over which an update was not kept, for they are contested.
     """
     known = act.uow.deployments.get_all([deployment.key for deployment in deployments])
+    contested: list[Gate] = []
     for deployment in deployments:
         stored = known.get(deployment.key)
-        if stored is not None and not is_newer(deployment, stored):
+        if stored is not None and is_of_another_job(act, deployment, stored):
+            # Numbers of different jobs say nothing about which of two updates is the newer one.
+            if (claimed := contest(act, stored, deployment)) is not None:
+                contested.append(claimed)
+                continue
+        elif stored is not None and not is_newer(deployment, stored):
             _catch_up(act, stored, deployment)
             continue
         act.uow.deployments.keep(deployment, act.now)
         known[deployment.key] = deployment
         gate = act.uow.gates.of(deployment.key) if stored is not None else None
         _follow(act, gate, deployment)
+    return tuple(contested)
 
 
 def _follow(act: Act, gate: Gate | None, deployment: Deployment) -> None:
@@ -39,9 +50,9 @@ def _follow(act: Act, gate: Gate | None, deployment: Deployment) -> None:
     elif gate is not None and gate.stage is not Stage.WITHDRAWN and is_pending:
         # The tool starts over: what was allowed then is not allowed now.
         _abandon(act, gate, deployment)
-        _open(act, deployment, Control.REQUIRED)
+        _open(act, deployment, Control.REQUIRED, gate)
     elif (wanted := control(deployment)) is not None:
-        _open(act, deployment, wanted)
+        _open(act, deployment, wanted, gate)
     elif gate is not None:
         _progress(act, gate, deployment)
 
@@ -51,10 +62,10 @@ def _catch_up(act: Act, stored: Deployment, overtaken: Deployment) -> None:
     wanted = control(overtaken) if stored.state is State.PENDING else None
     gate = act.uow.gates.of(stored.key) if wanted is not None else None
     if wanted is not None and (gate is None or gate.stage is Stage.WITHDRAWN):
-        _open(act, stored, wanted)
+        _open(act, stored, wanted, gate)
 
 
-def _open(act: Act, deployment: Deployment, wanted: Control) -> None:
+def _open(act: Act, deployment: Deployment, wanted: Control, earlier: Gate | None) -> None:
     change = (
         act.ports.changes.open(act.uow, deployment, act.principal.name, act.now) if wanted is Control.REQUIRED else None
     )
@@ -70,6 +81,7 @@ def _open(act: Act, deployment: Deployment, wanted: Control) -> None:
         environment=deployment.environment.display_name or deployment.environment.id,
         environment_type=deployment.environment.type,
         url=deployment.url,
+        contested=earlier.contested if earlier is not None else None,
         created_at=act.now,
     )
     gate = replace(gate, verdict=decide(gate, change, Calendar(), act.now))
