@@ -8,11 +8,9 @@ import pytest
 from tests.acceptance.callers import until
 from tests.acceptance.house import House
 from tests.acceptance.receipts import receipts
-from tests.acceptance.senders import CircleCi, GitHubForJira, GitLab, Jenkins, Upset, credentials_of
+from tests.acceptance.reporters import CircleCi, CircleCiOrb, GitHubForJira, HighwayThree
+from tests.acceptance.senders import GitLab, Jenkins, Upset, credentials_of
 from tests.fakes.sink import running_sink
-
-SECOND_CHANGES_S = 1.05
-"""Jenkins numbers its updates by the second; two within one second are one."""
 
 
 @pytest.mark.parametrize("job", ["lighthouse/release/main", "-1290177344"], ids=["folders", "hash"])
@@ -33,8 +31,9 @@ def test_jenkins_waits_and_deploys(sqlite_house: House, job: str) -> None:
     person.approve(gate["changeKey"])
     waiting.join(20)
     assert results == [True]
-    jenkins.send(job, 58, "in_progress", wait_s=SECOND_CHANGES_S)
-    jenkins.send(job, 58, "successful", wait_s=SECOND_CHANGES_S)
+    # It numbers its updates by the second, and begins and ends within one.
+    for state in ("in_progress", "successful"):
+        assert jenkins.send(job, 58, state) == "accepted"
     assert person.change(gate["changeKey"])["status"] == "Resolved"
     jenkins.close()
 
@@ -51,6 +50,18 @@ def test_jenkins_aborts(sqlite_house: House) -> None:
     with pytest.raises(Upset, match="404"):
         jenkins.check("lighthouse", 60)
     assert jenkins.calls == calls + 1 + (1 + Jenkins.RETRIES)
+    jenkins.close()
+
+
+def test_jenkins_asks_too_late(sqlite_house: House) -> None:
+    """A step that asks to be held when the deployment runs already logs why it was rejected; the next step fails."""
+    server = sqlite_house.serve()
+    person = sqlite_house.first_user(server)
+    jenkins = Jenkins(server.url, credentials_of(sqlite_house.app(person, "jenkins").made))
+    said = jenkins.send("lighthouse", 61, "in_progress", is_gated=True)
+    assert said.startswith("rejected: the command 'initiate_deployment_gating' is only valid with state 'pending'")
+    with pytest.raises(Upset, match="404"):
+        jenkins.check("lighthouse", 61)
     jenkins.close()
 
 
@@ -99,6 +110,10 @@ def test_github_for_jira_sends_and_disconnects(sqlite_house: House) -> None:
     assert github.trouble == []
     assert [github.reads(number) for number in (2147485001, 2147485099)] == [200, 200]
     assert person.get("/gates")["items"] == []
+    # Another repository, in the same pipeline and environment: GitHub's task and environment are but names.
+    github.send(2147485100, "successful", repository=90211)
+    github.disconnect(repository=90211)
+    assert [github.reads(number) for number in (2147485099, 2147485100)] == [200, 404]
     github.disconnect()
     until(lambda: [github.reads(number) for number in (2147485001, 2147485099)] == [404, 404])
     github.close()
@@ -117,3 +132,35 @@ def test_circleci_sends(sqlite_house: House) -> None:
         circle.send(run, "failed", second=2)
         assert circle.state(run) == "successful"
     circle.close()
+
+
+def test_circleci_names_the_gate_as_its_webhook(sqlite_house: House) -> None:
+    """The orb 2.x posts to the bulk address with a token for its token; a refusal stops it with our words."""
+    server = sqlite_house.serve()
+    person = sqlite_house.first_user(server)
+    app = sqlite_house.app(person, "circleci")
+    app.log_in()
+    orb = CircleCiOrb(server.url, f"Bearer {app.token}")
+    for run in (741, 742):
+        orb.notify(run, "successful")
+    with pytest.raises(Upset, match="has a service id longer than 255 characters"):
+        orb.notify(743, "failed", service="b:" + "x" * 255)
+    stranger = CircleCiOrb(server.url, "a token of CircleCI's own")
+    with pytest.raises(Upset, match="401"):
+        stranger.notify(744, "successful")
+    for each in (orb, stranger):
+        each.close()
+
+
+def test_highwaythree_uploads(sqlite_house: House) -> None:
+    """The action's run ends under the number of its begin; what comes again changes nothing, and a refusal is told."""
+    server = sqlite_house.serve()
+    person = sqlite_house.first_user(server)
+    action = HighwayThree(server.url, credentials_of(sqlite_house.app(person, "ropes").made))
+    run = 11223344556
+    for state, kept in [("in_progress", "in_progress"), ("successful", "successful"), ("failed", "successful")]:
+        action.upload(run, state)
+        assert action.state(run) == kept
+    with pytest.raises(Upset, match="'issueKeys' has ' ROPE-2', which is no issue key"):
+        action.upload(run + 1, "successful", keys="ROPE-1, ROPE-2")
+    action.close()

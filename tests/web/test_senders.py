@@ -1,7 +1,7 @@
 """What clients in the field send, and the exact replies they need, through the real door.
 
-Each sample that has a `reply.json` is posted as it is; its note says where its shape is from. What a sender makes of a reply
-is written here after its public source.
+Each sample that has a `reply.json` is posted as it is; its note says where its shape is from. What a sender makes of a
+reply is written here after its public source.
 """
 
 import json
