@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -6,15 +6,19 @@ from mitregate.core.jobs import (
     ATLASSIAN,
     DENSE,
     LEASE,
+    SILENCE,
     Job,
     Ladder,
     Outcome,
     Result,
     Rung,
+    Streak,
     exactly,
     is_given_up,
+    lengthen,
     next_due,
 )
+from mitregate.wire.retries import LONGEST
 from tests.core.making import NOW
 
 LADDER = Ladder(rungs=exactly(timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30)))
@@ -90,15 +94,49 @@ def test_a_pause_is_the_same_whoever_chooses_it() -> None:
 
 @pytest.mark.parametrize(
     ("failing_for", "expected"),
-    [(None, False), (timedelta(minutes=29, seconds=59), False), (timedelta(minutes=30), True)],
+    [(timedelta(0), False), (timedelta(minutes=29, seconds=59), False), (timedelta(minutes=30), True)],
 )
-def test_a_failing_host_is_given_up(failing_for: timedelta | None, expected: bool) -> None:
+def test_a_failing_host_is_given_up(failing_for: timedelta, expected: bool) -> None:
     """A host that failed for half an hour and took nothing gets one try for each job, by Atlassian's ladder alone."""
-    since: datetime | None = NOW - failing_for if failing_for is not None else None
+    streak = Streak(since=NOW - failing_for, last=NOW)
     later = Outcome(result=Result.LATER, detail="")
-    assert is_given_up(ATLASSIAN, since, NOW) is expected
-    assert (next_due(ATLASSIAN, job(), later, NOW, since) is None) is expected
-    assert next_due(DENSE, job(), later, NOW, since) is not None
+    assert is_given_up(ATLASSIAN, streak) is expected
+    assert (next_due(ATLASSIAN, job(), later, NOW, streak) is None) is expected
+    assert next_due(DENSE, job(), later, NOW, streak) is not None
+
+
+def test_a_host_of_which_nothing_is_known_is_not_given_up() -> None:
+    """Without a failure there is nothing to give up."""
+    assert not is_given_up(ATLASSIAN, None)
+
+
+def failures(*minutes: float) -> Streak | None:
+    """Let a host fail at each of these minutes after NOW."""
+    streak: Streak | None = None
+    for minute in minutes:
+        streak = lengthen(streak, ATLASSIAN, NOW + timedelta(minutes=minute))
+    return streak
+
+
+def test_failures_make_a_streak() -> None:
+    """A streak reaches from the first failure to the last, in whatever order two of them are told."""
+    assert failures(0) == Streak(since=NOW, last=NOW)
+    assert failures(0, 20, 10) == Streak(since=NOW, last=NOW + timedelta(minutes=20))
+
+
+def test_a_failure_now_and_then_is_no_streak() -> None:
+    """After a silence longer than any pause between two tries a failure counts from itself alone."""
+    silence = SILENCE / timedelta(minutes=1)
+    assert SILENCE >= LONGEST
+    assert all(rung.longest <= SILENCE for rung in ATLASSIAN.rungs)
+    assert failures(0, 20, 20 + silence) == Streak(since=NOW, last=NOW + timedelta(minutes=20 + silence))
+    alone = NOW + timedelta(minutes=20.5 + silence)
+    assert failures(0, 20, 20.5 + silence) == Streak(since=alone, last=alone)
+
+
+def test_who_was_given_up_stays_so() -> None:
+    """However long nothing was sent to a host that was given up, only a success makes it a host like any other."""
+    assert failures(0, 30, 100_000) == Streak(since=NOW, last=NOW + timedelta(minutes=100_000))
 
 
 def test_our_own_ladder_is_dense_first() -> None:

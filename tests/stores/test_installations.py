@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from mitregate.core.errors import Stale
 from mitregate.core.installations import JenkinsServer
+from mitregate.core.jobs import Streak
 from mitregate.core.people import AppKind
 from mitregate.ports import Store
 from tests.stores.made import NOW, app, installation, keep, token
@@ -51,14 +52,18 @@ async def test_an_app_keeps_no_others_name(store: Store) -> None:
         await store.transact(lambda uow: uow.apps.keep(replace(app("one"), name="app")))
 
 
-async def test_the_first_failure_of_a_host_counts(store: Store) -> None:
-    """A host has been failing since the first failure after its last success; one that succeeded is not failing."""
-    later = NOW + timedelta(minutes=1)
-    assert await store.read(lambda uow: uow.hosts.failing_since("ci.example.com")) is None
-    await store.transact(lambda uow: uow.hosts.note_failure("ci.example.com", NOW))
-    await store.transact(lambda uow: uow.hosts.note_failure("ci.example.com", later))
-    assert await store.read(lambda uow: uow.hosts.failing_since("ci.example.com")) == NOW
-    assert await store.read(lambda uow: uow.hosts.failing_since("other.example.com")) is None
-    await store.transact(lambda uow: uow.hosts.note_success("ci.example.com"))
-    await store.transact(lambda uow: uow.hosts.note_failure("ci.example.com", later))
-    assert await store.read(lambda uow: uow.hosts.failing_since("ci.example.com")) == later
+async def test_the_failures_of_a_host_are_kept(store: Store) -> None:
+    """Of each host it is known since when it fails, and when it did last, until it is forgotten."""
+    here, there = "ci.example.com", "ci.example.com:8443"
+    first, longer = Streak(since=NOW, last=NOW), Streak(since=NOW, last=NOW + timedelta(minutes=1))
+
+    async def known() -> tuple[Streak | None, Streak | None]:
+        return await store.read(lambda uow: (uow.hosts.streak(here), uow.hosts.streak(there)))
+
+    await store.transact(lambda uow: uow.hosts.keep(here, first))
+    assert await known() == (first, None)
+    await store.transact(lambda uow: uow.hosts.keep(here, longer))
+    await store.transact(lambda uow: uow.hosts.keep(there, first))
+    assert await known() == (longer, first)
+    await store.transact(lambda uow: uow.hosts.forget(here))
+    assert await known() == (None, first)

@@ -62,6 +62,9 @@ ATLASSIAN = Ladder(
 """Jira's own for webhooks, which hold for gating callbacks (domain.md §7;
 https://developer.atlassian.com/cloud/jira/platform/webhooks/)."""
 
+SILENCE = timedelta(hours=1)
+"""As long as no pause between two tries of a job ever is: where nothing was heard for longer, nothing is known."""
+
 LEASE = timedelta(seconds=60)
 """How long a worker may keep a job before another one may take it over."""
 
@@ -107,13 +110,15 @@ class Result(StrEnum):
 class Outcome(Struct, frozen=True, kw_only=True):
     """The end of one try.
 
-    `status` is the HTTP status if there was a reply, `retry_after` the pause that the receiver asked for.
+    `status` is the HTTP status if there was a reply, `retry_after` the pause that the receiver asked for. A failure
+    `is_ours` if it came about on our side, before the receiver was called: it says nothing of the receiver.
     """
 
     result: Result
     detail: str
     status: int | None = None
     retry_after: timedelta | None = None
+    is_ours: bool = False
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
@@ -125,8 +130,33 @@ class Attempt(Struct, frozen=True, kw_only=True):
     outcome: Outcome
 
 
+class Streak(Struct, frozen=True, kw_only=True):
+    """Failures of a host without a success among them: when the first one came, and when the last."""
+
+    since: datetime
+    last: datetime
+
+
+def lengthen(streak: Streak | None, ladder: Ladder, now: datetime) -> Streak:
+    """Add to the *streak* of a host the failure that came *now*.
+
+    It begins a new one if nothing was heard for longer than `SILENCE`: a host that failed yesterday, and today, has not
+    failed all the time between. But a host that was given up stays so until it takes something.
+    """
+    if streak is None or (now - streak.last > SILENCE and not is_given_up(ladder, streak)):
+        return Streak(since=now, last=now)
+    return Streak(since=streak.since, last=max(streak.last, now))
+
+
+def is_given_up(ladder: Ladder, streak: Streak | None) -> bool:
+    """Tell whether a host has failed for so long that each job is tried once only."""
+    return (
+        ladder.host_patience is not None and streak is not None and streak.last - streak.since >= ladder.host_patience
+    )
+
+
 def next_due(
-    ladder: Ladder, job: Job, outcome: Outcome, now: datetime, host_failing_since: datetime | None = None
+    ladder: Ladder, job: Job, outcome: Outcome, now: datetime, streak: Streak | None = None
 ) -> datetime | None:
     """Say when *job*, whose try ended with *outcome*, is due again.
 
@@ -135,21 +165,12 @@ def next_due(
         job: the job; its `rung` is the number of pauses already used.
         outcome: how the try ended; not DONE.
         now: the end of the try.
-        host_failing_since: since when nothing but failures came from the host; None if it took the last job.
+        streak: the failures of the host that was called, this one among them.
 
     Returns:
         The instant of the next try, or None if there is none: the job is dead.
     """
-    if outcome.result is Result.NEVER or job.rung >= len(ladder.rungs):
-        return None
-    if is_given_up(ladder, host_failing_since, now):
+    if outcome.result is Result.NEVER or job.rung >= len(ladder.rungs) or is_given_up(ladder, streak):
         return None
     pause = ladder.rungs[job.rung].pause(f"{job.id}/{job.attempts}")
     return now + max(pause, outcome.retry_after or timedelta(0))
-
-
-def is_given_up(ladder: Ladder, host_failing_since: datetime | None, now: datetime) -> bool:
-    """Tell whether a host has failed for so long that each job is tried once only."""
-    if ladder.host_patience is None or host_failing_since is None:
-        return False
-    return now - host_failing_since >= ladder.host_patience

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -10,20 +11,40 @@ from msgspec.structs import replace
 from mitregate.core.announcements import Announcement, Receiver, Try
 from mitregate.core.audit import Action
 from mitregate.core.errors import IllegalTransition, Misconfigured, Unknown
-from mitregate.core.gates import Gate, GatingStatus, Stage
-from mitregate.core.jobs import DENSE, LEASE, Attempt, Job, JobState, Ladder, Outcome, Result, next_due
+from mitregate.core.gates import Gate, GatingStatus, Stage, spell
+from mitregate.core.jobs import (
+    DENSE,
+    LEASE,
+    Attempt,
+    Job,
+    JobState,
+    Ladder,
+    Outcome,
+    Result,
+    Streak,
+    is_given_up,
+    lengthen,
+    next_due,
+)
 from mitregate.core.people import App, Permission
 from mitregate.core.queries import JobQuery
 from mitregate.flows.act import Act
 from mitregate.flows.settle import announce, provider_of
 from mitregate.ports import Claim, UnitOfWork
 from mitregate.wire.addresses import host_of
+from mitregate.wire.connect_urls import target
 from mitregate.wire.http import Conversation
 
 
 def claim(act: Act, limit: int, busy: Sequence[str], lease: timedelta = LEASE) -> list[Claim]:
     """Lease at most *limit* jobs that are due, none of them in the lanes *busy*, for as long as *lease*."""
     return act.uow.jobs.claim(act.ports.new_id(), lease, limit, busy)
+
+
+def whither(uow: UnitOfWork, job: Job) -> str:
+    """Name the host, with its port, that *job* leads to; an empty text if it leads nowhere any more."""
+    app = uow.apps.get(job.lane)
+    return host_of(_address(app) or "") if app is not None else ""
 
 
 def prepare(act: Act, claimed: Claim) -> Conversation[Outcome] | Job:
@@ -63,7 +84,7 @@ def finish(act: Act, claimed: Claim, outcome: Outcome, started_at: datetime, dur
     Returns:
         False if its lease is not held any more, because it ran out or the job was withdrawn; then nothing is kept.
     """
-    job = claimed.job
+    job, ladder = claimed.job, _ladder(act, claimed.job)
     tried = replace(job, attempts=job.attempts + 1, note=outcome.detail)
     attempt = Attempt(
         number=tried.attempts,
@@ -71,23 +92,19 @@ def finish(act: Act, claimed: Claim, outcome: Outcome, started_at: datetime, dur
         duration_ms=round(duration / timedelta(milliseconds=1)),
         outcome=outcome,
     )
-    ladder = _ladder(act, job)
-    failing_since = _note_host(act, job, ladder, outcome)
-    due = None
-    if outcome.result is not Result.DONE:
-        due = next_due(ladder, job, outcome, act.now, failing_since)
+    streak = _note_host(act, job, ladder, outcome)
     if outcome.result is Result.DONE:
         tried = replace(tried, state=JobState.DONE, finished_at=act.now)
-    elif due is not None:
+    elif (due := next_due(ladder, job, outcome, act.now, streak)) is not None:
         tried = replace(tried, rung=job.rung + 1, due_at=due)
     else:
-        tried = replace(tried, state=JobState.DEAD, finished_at=act.now)
+        note = _last_words(ladder, outcome, streak)
+        tried = replace(tried, state=JobState.DEAD, finished_at=act.now, note=note)
     is_kept = act.uow.jobs.settle(claimed, tried, attempt)
     if not is_kept:
         _set_right(act, job)
     if is_kept and tried.state is JobState.DEAD:
-        detail = {"gate": job.gate_id, "detail": outcome.detail}
-        act.record(Action.DELIVERY_DEAD, job.id, detail)
+        act.record(Action.DELIVERY_DEAD, job.id, {"gate": job.gate_id, "detail": tried.note})
     return is_kept
 
 
@@ -118,15 +135,21 @@ def retry(act: Act, job_id: str) -> Job:
 
 def _receiver(act: Act, app: App) -> Receiver | None:
     """Say where *app* is told verdicts, and unseal what they are signed with; None if nowhere."""
-    if app.connect is None:
-        if app.callback_url is None:
-            return None
-        return Receiver(url=app.callback_url, secret=act.ports.unseal(app.signing_secret or ""))
-    base_url, callback = app.connect.descriptor.base_url, app.connect.descriptor.callback
-    if callback is None:
+    url, sealed = _address(app), app.connect.shared_secret if app.connect is not None else app.signing_secret
+    if url is None:
         return None
-    secret = act.ports.unseal(app.connect.shared_secret or "")
-    return Receiver(url=base_url + callback, secret=secret, base_url=base_url, issuer=app.connect.client_key)
+    secret = act.ports.unseal(sealed) if sealed else ""
+    if app.connect is None:
+        return Receiver(url=url, secret=secret)
+    return Receiver(url=url, secret=secret, base_url=app.connect.descriptor.base_url, issuer=app.connect.client_key)
+
+
+def _address(app: App) -> str | None:
+    """Say which URL is told the verdicts of *app*; None if none is."""
+    if app.connect is None:
+        return app.callback_url
+    descriptor = app.connect.descriptor
+    return target(descriptor.base_url, descriptor.callback).url if descriptor.callback is not None else None
 
 
 def _ladder(act: Act, job: Job) -> Ladder:
@@ -134,18 +157,34 @@ def _ladder(act: Act, job: Job) -> Ladder:
     return provider.ladder if provider is not None else DENSE
 
 
-def _note_host(act: Act, job: Job, ladder: Ladder, outcome: Outcome) -> datetime | None:
-    """Note how the host of *job* fared, where its ladder asks for that; give since when it has been failing."""
-    app = act.uow.apps.get(job.lane)
-    if ladder.host_patience is None or app is None or app.connect is None:
+def _note_host(act: Act, job: Job, ladder: Ladder, outcome: Outcome) -> Streak | None:
+    """Note how the host of *job* fared, where its ladder asks for that; give the failures it has come to.
+
+    Only a success ends them, as Jira has it ("until we record a successful delivery"). What was refused for good is not
+    tried again in any case, so it does not count either way: a 404 of one app says nothing of another one beside it.
+    """
+    if ladder.host_patience is None or outcome.is_ours or not (host := whither(act.uow, job)):
         return None
-    host = host_of(app.connect.descriptor.base_url)
-    failing_since = act.uow.hosts.failing_since(host)
-    if outcome.result is Result.LATER:
-        act.uow.hosts.note_failure(host, act.now)
-    elif failing_since is not None:  # whoever refuses for good answers at least
-        act.uow.hosts.note_success(host)
-    return failing_since
+    streak = act.uow.hosts.streak(host)
+    match outcome.result:
+        case Result.LATER:
+            streak = lengthen(streak, ladder, act.now)
+            act.uow.hosts.keep(host, streak)
+        case Result.DONE if streak is not None:
+            act.uow.hosts.forget(host)
+        case Result.DONE | Result.NEVER:
+            pass
+        case unreachable:
+            assert_never(unreachable)
+    return streak
+
+
+def _last_words(ladder: Ladder, outcome: Outcome, streak: Streak | None) -> str:
+    """Say how the last try of a job ended, and why there is none after it where the receiver might yet take it."""
+    if outcome.result is Result.NEVER or streak is None or not is_given_up(ladder, streak):
+        return outcome.detail
+    words = f"Nothing but failures has come from there since {spell(streak.since)}, so it is not tried again by itself."
+    return f"{outcome.detail} {words}"
 
 
 def _set_right(act: Act, job: Job) -> None:

@@ -10,7 +10,7 @@ from mitregate.core.audit import Entry
 from mitregate.core.changes import Change, Comment
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.gates import Gate
-from mitregate.core.jobs import Attempt, Job
+from mitregate.core.jobs import Attempt, Job, Streak
 from mitregate.core.people import App, AppKind, Token, User
 from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
 
@@ -194,14 +194,14 @@ class Jobs(Protocol):
 class Hosts(Protocol):
     """How the hosts fare that are called."""
 
-    def failing_since(self, host: str) -> datetime | None:
-        """Say since when nothing but failures came from *host*; None if the last try there went well."""
+    def streak(self, host: str) -> Streak | None:
+        """Read the failures that came from *host*; None if the last try there went well."""
 
-    def note_failure(self, host: str, at: datetime) -> None:
-        """Note that a try failed; the first since the last that went well counts."""
+    def keep(self, host: str, streak: Streak) -> None:
+        """Keep the failures of *host* in place of what was known of it."""
 
-    def note_success(self, host: str) -> None:
-        """Note that a try went well."""
+    def forget(self, host: str) -> None:
+        """Forget the failures of *host*: a try went well."""
 
 
 class Audit(Protocol):

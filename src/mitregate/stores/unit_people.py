@@ -7,6 +7,7 @@ from typing import Any
 from typing_extensions import override
 
 from mitregate.core.errors import Stale
+from mitregate.core.jobs import Streak
 from mitregate.core.people import App, AppKind, Token, User
 from mitregate.stores.ledger import Table
 from mitregate.stores.rows import (
@@ -16,7 +17,7 @@ from mitregate.stores.rows import (
     body,
     instant,
     instant_if,
-    moment_if,
+    moment,
     plain,
     token_of,
     user_of,
@@ -152,17 +153,19 @@ class PeopleTables(RememberedTable):
 class HostTable(Table):
     """How the hosts fare that are called."""
 
-    def failing_since(self, host: str) -> datetime | None:
-        """Say since when nothing but failures came from *host*; None if the last try there went well."""
-        return moment_if(self._q.failing_since(self._connection, **plain(host=host)))
+    def streak(self, host: str) -> Streak | None:
+        """Read the failures that came from *host*; None if the last try there went well."""
+        row = self._q.streak(self._connection, **plain(host=host))
+        return Streak(since=moment(row[0]), last=moment(row[1])) if row else None
 
-    def note_failure(self, host: str, at: datetime) -> None:
-        """Note that a try failed; the first since the last that went well counts."""
-        self._write(self._q.note_failure, plain(host=host, at=instant(at)))
+    def keep(self, host: str, streak: Streak) -> None:
+        """Keep the failures of *host* in place of what was known of it."""
+        values = plain(host=host, failing_since=instant(streak.since), failed_at=instant(streak.last))
+        self._write(self._q.keep_streak, values)
 
-    def note_success(self, host: str) -> None:
-        """Note that a try went well."""
-        self._write(self._q.note_success, plain(host=host))
+    def forget(self, host: str) -> None:
+        """Forget the failures of *host*: a try went well."""
+        self._write(self._q.forget_host, plain(host=host))
 
 
 def _values_of(app: App) -> Values:

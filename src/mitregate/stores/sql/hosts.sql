@@ -1,14 +1,14 @@
--- name: failing_since$
--- Reads since when nothing but failures came from a host.
-SELECT failing_since FROM hosts WHERE host = :host
+-- name: streak^
+-- Reads since when nothing but failures came from a host, and when the last of them.
+SELECT failing_since, failed_at FROM hosts WHERE host = :host
 
--- name: note_failure!
--- Notes that a try at a host failed; the first since the last that went well counts.
-INSERT INTO hosts (host, failing_since)
-VALUES (:host, :at)
-ON CONFLICT (host) DO NOTHING
+-- name: keep_streak!
+-- Keeps the failures of a host.
+INSERT INTO hosts (host, failing_since, failed_at)
+VALUES (:host, :failing_since, :failed_at)
+ON CONFLICT (host) DO UPDATE SET failing_since = excluded.failing_since, failed_at = excluded.failed_at
 
--- name: note_success!
--- Notes that a try at a host went well.
+-- name: forget_host!
+-- Forgets the failures of a host.
 DELETE FROM hosts
 WHERE host = :host

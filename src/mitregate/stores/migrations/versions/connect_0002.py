@@ -23,8 +23,8 @@ def upgrade() -> None:
     op.create_index(
         "apps_by_handle", "apps", ["kind", "handle"], unique=True, sqlite_where=is_given, postgresql_where=is_given
     )
-    host, since = sa.Column("host", TEXT, primary_key=True), sa.Column("failing_since", TEXT, nullable=False)
-    op.create_table("hosts", host, since)
+    host = sa.Column("host", TEXT, primary_key=True)
+    op.create_table("hosts", host, *(sa.Column(name, TEXT, nullable=False) for name in ("failing_since", "failed_at")))
 
 
 def downgrade() -> None:
