@@ -175,6 +175,7 @@ def test_paths_beside_the_native_api_are_documented() -> None:
     """The paths that Jira's clients ask a site for stand in the reference of the Deployments API."""
     paths = (
         "/oauth/token",
+        "/oauth/token/accessible-resources",
         "/_edge/tenant_info",
         "/status",
         "/rest/deployments/0.1/",

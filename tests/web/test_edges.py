@@ -10,7 +10,7 @@ import structlog
 from mitregate.core.errors import StoreError
 from mitregate.web.deployments import BODY_LIMIT
 from mitregate.web.plain import allow
-from tests.web.stage import Stage
+from tests.web.stage import BASE_URL, Stage
 
 BULK = "/rest/deployments/0.1/bulk"
 ONE = "/rest/deployments/0.1/pipelines/pipe/environments/prod/deployments/1"
@@ -88,6 +88,7 @@ async def test_a_wrong_method_is_refused_as_jira_does(stage: Stage, family: str,
         ("/oauth/token", "OPTIONS, POST"),
         ("/status", "GET, HEAD, OPTIONS"),
         ("/_edge/tenant_info", "GET, HEAD, OPTIONS"),
+        ("/oauth/token/accessible-resources", "GET, HEAD, OPTIONS"),
         ("/api/v1/gates", "GET, HEAD, OPTIONS"),
         ("/static/icon.svg", "GET, HEAD, OPTIONS"),
     ],
@@ -213,3 +214,19 @@ async def test_json_is_recognised_at_the_token_s_door(stage: Stage, kind: str | 
     headers = {} if kind is None else {"content-type": kind}
     reply = await stage.client(None, **headers).post("/oauth/token", content=b" \n" + json.dumps(grant).encode())
     assert (reply.status_code, reply.json().get("token_type")) == (200, "Bearer")
+
+
+async def test_a_token_reaches_one_site(stage: Stage) -> None:
+    """Whoever asks which sites a token reaches is named this one, with its cloud id and what the token may do there."""
+    path = "/oauth/token/accessible-resources"
+    (site,) = (await stage.client("ci").get(path)).json()
+    assert site == {
+        "id": "cloud",
+        "url": BASE_URL,
+        "name": "Mitregate",
+        "scopes": ["delete:deployment-info:jira", "read:deployment-info:jira", "write:deployment-info:jira"],
+        "avatarUrl": f"{BASE_URL}/static/icon.svg",
+    }
+    assert (await stage.client("admin").get(path)).json() == [{**site, "scopes": []}]
+    refused = await stage.client().get(path)
+    assert (refused.status_code, refused.json()["errorMessages"][0][:18]) == (401, "No token was sent.")

@@ -29,6 +29,7 @@ def make_app(office: Office, *, rate_limit: int = 0) -> plain.Asgi:
     native = make_native(office)
     exact: dict[bytes, plain.Asgi] = {
         b"/oauth/token": site.token,
+        b"/oauth/token/accessible-resources": site.resources,
         b"/_edge/tenant_info": site.tenant_info,
         b"/status": site.status,
     }

@@ -2,6 +2,9 @@
 
 RFC 6749 §4.4; https://developer.atlassian.com/cloud/jira/software/integrate-jsw-cloud-with-onpremises-tools/. The body
 may be JSON or a form, whatever it says that it is: `curl -d` calls everything a form. The audience is not asked for.
+
+Clients behind Atlassian's gateway look up the sites that their token reaches, of which there is one here:
+https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/.
 """
 
 import base64
@@ -15,11 +18,14 @@ from msgspec import Struct
 
 from mitregate.core.errors import Malformed, MitregateError, Unproven
 from mitregate.core.people import Principal
+from mitregate.core.scopes import Scope
 from mitregate.flows.admit import ACCESS_LIFE, grant_access
 from mitregate.web import auth, plain
+from mitregate.web.jira_outcry import cry_out
 from mitregate.web.office import Office
 from mitregate.web.problems import headers_of, message_of, status_of
 from mitregate.web.throttle import Throttle
+from mitregate.wire.jira_others import write_failure
 
 BODY_LIMIT = 16 * 1024
 FORM = "application/x-www-form-urlencoded"
@@ -39,6 +45,16 @@ class Grant(Struct, frozen=True, kw_only=True):
     client_secret: str = ""
 
 
+class Resource(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A site that a token reaches, and what may be done there."""
+
+    id: str
+    url: str
+    name: str
+    scopes: tuple[Scope, ...]
+    avatar_url: str
+
+
 class UnsupportedGrant(Malformed):
     """Only the grant type client_credentials is supported."""
 
@@ -53,7 +69,7 @@ ERRORS: dict[type[MitregateError], str] = {
 
 
 class Site:
-    """The three paths that concern the site as a whole."""
+    """The paths that concern the site as a whole."""
 
     def __init__(self, office: Office) -> None:
         """Stand before *office*."""
@@ -71,6 +87,27 @@ class Site:
         if not await _is_method(scope, send, "GET"):
             return
         await plain.reply(send, 200, b'{"state":"RUNNING"}')
+
+    async def resources(self, scope: plain.Scope, _receive: plain.Receive, send: plain.Send) -> None:
+        """Answer `GET /oauth/token/accessible-resources`: this site, to any token that is good here."""
+        if not await _is_method(scope, send, "GET"):
+            return
+        try:
+            who = await auth.identify(self._office, scope)
+        except MitregateError as error:
+            await cry_out(send, error, write_failure)
+        else:
+            await plain.reply(send, 200, msgspec.json.encode([self._resource(who)]))
+
+    def _resource(self, who: Principal) -> Resource:
+        url = self._office.ports.base_url
+        return Resource(
+            id=self._office.about.cloud_id,
+            url=url,
+            name="Mitregate",
+            scopes=tuple(sorted(who.scopes)),
+            avatar_url=f"{url}/static/icon.svg",
+        )
 
     async def token(self, scope: plain.Scope, receive: plain.Receive, send: plain.Send) -> None:
         """Answer `POST /oauth/token`: an access token for client credentials."""
