@@ -30,8 +30,9 @@ from mitregate.flows import admit
 from mitregate.flows.act import begin
 from mitregate.outbound import Outbound, parse_networks
 from mitregate.ports import Ports, Store
+from mitregate.providers.connect import Connect
 from mitregate.providers.webhook import Webhook
-from mitregate.settings import Settings
+from mitregate.settings import TRUSTED_PROXIES, Settings
 from mitregate.stores import open_store
 from mitregate.stores.sealing import Seal, read_key
 from mitregate.wire.http import Reply, Request
@@ -104,7 +105,7 @@ def make_ports(settings: Settings) -> Ports:
         unseal=seal.open,
         base_url=settings.public_url,
         changes=Embedded(),
-        providers={Webhook.name: Webhook()},
+        providers={Connect.name: Connect(), Webhook.name: Webhook()},
     )
 
 
@@ -149,7 +150,12 @@ def doors_of(house: House, outbound: Outbound) -> "tuple[Asgi, Callable[[], None
         database=house.settings.database.partition(":")[0].replace("postgres", "postgresql", 1)[:10],
     )
     office = Office(store=house.store, ports=house.ports, about=about, talker=outbound)
-    return make_app(office, rate_limit=house.settings.rate_limit), office.waiters.release
+    app = make_app(
+        office,
+        rate_limit=house.settings.rate_limit,
+        trusted_proxies=parse_networks(house.settings.trusted_proxies, TRUSTED_PROXIES),
+    )
+    return app, office.waiters.release
 
 
 async def local_call(house: House, request: Request) -> Reply:

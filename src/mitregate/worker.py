@@ -18,6 +18,7 @@ from mitregate.core.jobs import LEASE, Job, Outcome, Result
 from mitregate.flows import admit, deliver, settle
 from mitregate.flows.act import Act, begin
 from mitregate.ports import Claim, Ports, Store, Talker, Touched
+from mitregate.wire.outcomes import unsent
 
 T = TypeVar("T")
 
@@ -174,12 +175,12 @@ class Worker:
                 return
             outcome = await self._talker.converse(prepared)
         except MitregateError as error:
-            outcome = Outcome(result=Result.LATER, detail=f"{error.message} {error.advice()}")
+            outcome = unsent(error)
         except Exception as error:
             # Without an end on record it would be tried again with every lease, and never be shown as dead.
             log.exception("worker.try_failed", job=claimed.job.id, lane=claimed.job.lane)
             detail = f"Something went wrong in Mitregate ({type(error).__name__}); see the log."
-            outcome = Outcome(result=Result.LATER, detail=detail)
+            outcome = Outcome(result=Result.LATER, detail=detail, is_ours=True)
         duration = self._ports.now() - started_at
         is_kept = await self._act(lambda act: deliver.finish(act, claimed, outcome, started_at, duration))
         log.info(

@@ -13,6 +13,7 @@ from mitregate.ports import Provider
 from mitregate.providers.webhook import Webhook
 from mitregate.wire.http import Conversation, Reply, Request
 from mitregate.wire.signatures import verify, write_secret
+from tests.providers.talking import ended
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 THIS = Try(id="job-7", earlier=0, at=NOW)
@@ -23,14 +24,6 @@ def begun(receiver: Receiver = RECEIVER, now: datetime = NOW) -> tuple[Conversat
     """Begin to tell the sample; give the conversation and its request."""
     conversation = Webhook().announce(Try(id="job-7", earlier=0, at=now), Webhook().example(), receiver)
     return conversation, next(conversation)
-
-
-def ended(conversation: Conversation[Outcome], news: Reply | Unreachable) -> Outcome:
-    """Give the conversation a reply or the lack of one, after which it must end."""
-    with pytest.raises(StopIteration) as end:
-        conversation.send(news) if isinstance(news, Reply) else conversation.throw(news)
-    assert isinstance(end.value.value, Outcome)
-    return end.value.value
 
 
 def outcome(status: int, **headers: str) -> Outcome:
@@ -123,8 +116,7 @@ def test_a_receiver_out_of_reach_is_tried_again() -> None:
 def test_without_a_proper_secret_nothing_is_sent() -> None:
     """A receiver whose secret cannot sign is told nothing, and the delivery says what to set."""
     conversation = Webhook().announce(THIS, Webhook().example(), Receiver(url=RECEIVER.url, secret="hunter2"))
-    with pytest.raises(StopIteration) as end:
-        next(conversation)
-    assert end.value.value.result is Result.LATER
-    assert "whsec_<base64" in end.value.value.detail
-    assert "hunter2" not in end.value.value.detail
+    later = ended(conversation, None)
+    assert (later.result, later.is_ours) == (Result.LATER, True)
+    assert "whsec_<base64" in later.detail
+    assert "hunter2" not in later.detail

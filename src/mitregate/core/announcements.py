@@ -1,11 +1,11 @@
 """Announcements: what a receiver is told of a verdict (domain.md §7)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from mitregate.core.deployments import DeploymentKey
-from mitregate.core.gates import GatingStatus, Reason
+from mitregate.core.gates import GatingStatus, Reason, ReasonCode
 
 
 class Detail(Struct, frozen=True, kw_only=True):
@@ -47,3 +47,22 @@ class Try(Struct, frozen=True, kw_only=True):
     id: str
     earlier: int
     at: datetime
+
+
+def sample() -> Announcement:
+    """Give an announcement of a deployment that does not exist, for a receiver to be tried with."""
+    return Announcement(
+        key=DeploymentKey(
+            app_id="example", pipeline_id="checkout", environment_id="production-eu", sequence_number=100
+        ),
+        status=GatingStatus.AWAITING,
+        since=datetime(2026, 1, 1, 9, 30, tzinfo=UTC),
+        reasons=(
+            Reason(
+                code=ReasonCode.WAITING_FOR_APPROVAL,
+                message="The change request CHG-1 waits for approval; its status is 'Planning'.",
+                remedy="An approver must approve CHG-1.",
+            ),
+        ),
+        details=(Detail(key="CHG-1", link="https://gate.example.com/changes/1"),),
+    )
