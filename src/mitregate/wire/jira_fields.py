@@ -46,9 +46,9 @@ class Fields:
             self.note(name, "must not be null")
         return value
 
-    def text(self, name: str, *, may_be_empty: bool = True) -> str:
-        """Read a required text of at most 255 characters."""
-        text = self._text(name, self.required(name), TEXT_LIMIT)
+    def text(self, name: str, *, may_be_empty: bool = True, limit: int = TEXT_LIMIT) -> str:
+        """Read a required text of at most *limit* characters."""
+        text = self._text(name, self.required(name), limit)
         if text == "" and not may_be_empty:
             self.note(name, "must not be empty")
         return text or ""
@@ -64,9 +64,9 @@ class Fields:
         """Read a required text of any length, of which 255 characters are kept; a half at its end is dropped too."""
         return cut(self._text(name, _whole(self.required(name)), None) or "")
 
-    def optional_text(self, name: str) -> str | None:
-        """Read a text of at most 255 characters that may be absent or null."""
-        return self._text(name, self.raw(name), TEXT_LIMIT)
+    def optional_text(self, name: str, limit: int = TEXT_LIMIT) -> str | None:
+        """Read a text of at most *limit* characters that may be absent or null."""
+        return self._text(name, self.raw(name), limit)
 
     def url(self, name: str) -> str:
         """Read a required address of at most 2000 characters; null, which GitLab sends, is an empty one."""
