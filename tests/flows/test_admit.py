@@ -6,6 +6,7 @@ import pytest
 from mitregate.core.errors import Forbidden, Malformed, Stale, Unknown, Unproven
 from mitregate.core.people import MAY, Permission, Principal, Role, Scope, TokenKind, User, fingerprint
 from mitregate.flows import admit
+from mitregate.flows.prove import prove as prove_token
 from tests.core.making import HOUR, MICROSECOND, NOW
 from tests.flows.world import ADMIN, MANAGER, NOBODY, World
 
@@ -14,7 +15,7 @@ SCOPES = frozenset({Scope.READ, Scope.WRITE})
 
 def prove(world: World, secret: str) -> Principal:
     """Say who holds a token now."""
-    return world.read(admit.prove, secret, world.now, "10.0.0.9")
+    return world.read(prove_token, secret, world.now, "10.0.0.9")
 
 
 def add_user(world: World, name: str = "ann", role: Role = Role.APPROVER) -> tuple[User, Principal, str]:
@@ -297,5 +298,5 @@ def test_sessions_end_with_the_token(world: World) -> None:
         sessions[name] = (made.token.id, session.secret)
     world.do(ADMIN, admit.remove_token, sessions["ann"][0])
     with pytest.raises(Unproven):
-        world.read(admit.prove, sessions["ann"][1], world.now)
-    assert world.read(admit.prove, sessions["bob"][1], world.now).name == "bob"
+        world.read(prove_token, sessions["ann"][1], world.now)
+    assert world.read(prove_token, sessions["bob"][1], world.now).name == "bob"

@@ -7,6 +7,7 @@ from mitregate.core.errors import Forbidden, Unknown, Unproven
 from mitregate.core.gates import GatingStatus, Stage
 from mitregate.core.people import Principal
 from mitregate.flows import admit, ask, withdraw
+from mitregate.flows.prove import prove
 from tests.core.making import HOUR
 from tests.flows.waiting import Waiting
 from tests.flows.world import ADMIN, MANAGER, World, record, told
@@ -123,7 +124,7 @@ def test_an_app_is_removed_with_all_it_submitted(world: World) -> None:
     assert world.actions(made.app.id) == ["app.added", "app.removed"]
     assert [app.name for app in world.read(lambda uow: uow.apps.all())] == ["other"]
     with pytest.raises(Unproven):
-        world.read(admit.prove, token.secret, world.now)
+        world.read(prove, token.secret, world.now)
     with pytest.raises(Unknown):
         world.do(ADMIN, withdraw.remove_app, made.app.id)
 

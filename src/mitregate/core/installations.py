@@ -8,6 +8,7 @@ https://developer.atlassian.com/cloud/jira/service-desk/deployment-gating/,
 https://plugins.jenkins.io/atlassian-jira-software-cloud/.
 """
 
+from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
@@ -53,24 +54,28 @@ class Installation(Struct, frozen=True, kw_only=True):
     """A Connect app as it is installed here.
 
     `client_key` is what we are called by it. `shared_secret` is sealed; it is None until the app has taken the first
-    one. `offered_secret`, sealed as well, is one that was sent and of which it is not known whether the app took it: it
-    proves the app just as the other does, but signs nothing.
+    one. `offered_secrets`, sealed as well, the newest last, were sent since, and it is not known whether the app took
+    them: they prove the app just as the other does, but sign nothing. `offering_since` is set while the newest of them
+    is under way.
     """
 
     descriptor: Descriptor
     descriptor_url: str
     client_key: str
     shared_secret: str | None = None
-    offered_secret: str | None = None
+    offered_secrets: tuple[str, ...] = ()
+    offering_since: datetime | None = None
     is_enabled: bool = True
 
 
 class JenkinsServer(Struct, frozen=True, kw_only=True):
     """A Jenkins whose plugin sends to an address of its own; `secret` is sealed.
 
-    `config` is what the plugin tells of its settings: which builds and deployments it sends by itself.
+    `earlier_secret`, sealed as well, is the one before it, which is good until Jenkins has used the newer one. `config`
+    is what the plugin tells of its settings: which builds and deployments it sends by itself.
     """
 
     server_uuid: str
     secret: str
+    earlier_secret: str | None = None
     config: dict[str, str] = {}

@@ -1,9 +1,8 @@
 """Admit: who may enter, and with what. Apps, users, tokens, and the first set-up of an installation."""
 
 import base64
-import hmac
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,7 +10,6 @@ from msgspec.structs import replace
 from mitregate.core.audit import Action
 from mitregate.core.errors import Forbidden, Malformed, Stale, Unknown, Unproven
 from mitregate.core.people import (
-    MAY,
     App,
     Permission,
     Principal,
@@ -23,6 +21,7 @@ from mitregate.core.people import (
     fingerprint,
 )
 from mitregate.flows.act import Act
+from mitregate.flows.prove import prove, prove_client
 from mitregate.ports import UnitOfWork
 
 ACCESS_LIFE = timedelta(hours=1)
@@ -103,41 +102,13 @@ def set_up(act: Act, secret: str, name: str) -> tuple[User, NewToken]:
     return user, add_token(act, user.id, "first token")
 
 
-def prove(uow: UnitOfWork, secret: str, now: datetime, origin: str = "") -> Principal:
-    """Say who holds the token *secret*.
-
-    Raises:
-        Unproven: the token is unknown, expired, or good for something else.
-    """
-    found = uow.people.holder(fingerprint(secret))
-    if found is None or found[0].kind is TokenKind.SETUP:
-        message = "The token is not valid here."
-        raise Unproven(message)
-    token, holder = found
-    if token.expires_at is not None and token.expires_at <= now:
-        message = f"The token expired at {token.expires_at:%Y-%m-%d %H:%M:%S} UTC."
-        raise Unproven(message, advice="Get a new one: apps from /oauth/token, people by signing in again.")
-    match holder:
-        case App():
-            return Principal(name=holder.name, origin=origin, app_id=holder.id, scopes=holder.scopes)
-        case User():
-            return Principal(name=holder.name, origin=origin, user_id=holder.id, permissions=MAY[holder.role])
-        case None:
-            message = "The token's owner does not exist any more."
-            raise Unproven(message)
-
-
 def grant_access(act: Act, client_id: str, client_secret: str) -> tuple[App, NewToken]:
     """Exchange an app's client credentials for an access token (OAuth 2.0, RFC 6749 §4.4).
 
     Raises:
         Unproven: the client id or the secret is wrong.
     """
-    app = act.uow.apps.by_client(client_id)
-    expected = app.secret_hash if app is not None else fingerprint("")
-    if not hmac.compare_digest(expected, fingerprint(client_secret)) or app is None:
-        message = "The client id or the client secret is wrong."
-        raise Unproven(message, advice="Use the pair that `mitregate app add` printed.")
+    app, _ = prove_client(act.uow, client_id, client_secret)
     made = _make_token(act, TokenKind.ACCESS, ACCESS_LIFE)
     made = replace(made, token=replace(made.token, app_id=app.id))
     act.uow.people.add_token(made.token)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from mitregate.core.errors import Unproven
 from mitregate.core.people import Principal
-from mitregate.flows.admit import prove
+from mitregate.flows.prove import prove
 from mitregate.ports import UnitOfWork
 from mitregate.web.office import Office
 
