@@ -11,7 +11,7 @@ CODE := src tests benchmarks
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: help setup run demo setup-dev browser test check quality format format-check lint types laws docs docs-check bench bench-smoke lock news clean
+.PHONY: help setup run demo setup-dev browser clients test check quality format format-check lint types laws docs docs-check bench bench-smoke lock news clean
 
 ## help: list the targets
 help:
@@ -32,8 +32,8 @@ demo: $(INSTALLED)
 ## setup-dev: the same as setup, with all that tests and checks need
 setup-dev: $(INSTALLED_DEV)
 
-## test: set everything up, PostgreSQL and browser included, and run all tests
-test: $(INSTALLED_DEV) browser
+## test: set everything up, PostgreSQL, browser and real clients included, and run all tests
+test: $(INSTALLED_DEV) browser clients
 	$(PYTEST)
 
 ## check: all that CI runs
@@ -46,6 +46,10 @@ quality: format-check lint types laws docs-check bench-smoke
 ## browser: see to it that there is a Chromium for the browser tests
 browser:
 	@sh scripts/browser.sh
+
+## clients: see to it that there are the real clients from npm, which tests/clients drives
+clients:
+	@sh scripts/clients.sh
 
 ## format: write every Python file as the formatter would, and mend what ruff can mend
 format: $(INSTALLED_DEV)
@@ -93,7 +97,7 @@ news: $(INSTALLED_DEV)
 
 ## clean: remove all that make has made
 clean:
-	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist site test-results
+	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist site test-results tests/clients/node_modules
 	find src tests $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml requirements.lock scripts/venv.sh scripts/python.sh

@@ -1,7 +1,7 @@
 """The repository's own Python files, read as syntax trees, for the tests that hold them to the house rules."""
 
 import ast
-import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -45,10 +45,19 @@ class Named(NamedTuple):
 
 def sources(*trees: str) -> list[Source]:
     """Read every Python file below *trees*, folders at the root; all of ours if none is named."""
-    paths = itertools.chain.from_iterable(sorted((ROOT / tree).rglob("*.py")) for tree in trees or TREES)
+    paths = (path for tree in trees or TREES for path in files(tree) if path.suffix == ".py")
     return [
         Source(path, path.read_text(encoding="utf-8"), ast.parse(path.read_text(encoding="utf-8"))) for path in paths
     ]
+
+
+def files(tree: str) -> list[Path]:
+    """List every file below *tree*, a folder at the root; what npm has installed is not ours."""
+    found: list[Path] = []
+    for folder, below, names in os.walk(ROOT / tree):
+        below[:] = [name for name in below if name != "node_modules"]
+        found += [Path(folder, name) for name in names]
+    return sorted(found)
 
 
 def definitions(source: Source) -> Iterator[Named]:
