@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from mitregate.core.errors import Stale
 from mitregate.core.installations import JenkinsServer
 from mitregate.core.jobs import Streak
 from mitregate.core.people import AppKind
-from mitregate.ports import Store
+from mitregate.ports import Store, UnitOfWork
 from tests.stores.made import NOW, app, installation, keep, token
 
 
@@ -67,3 +68,22 @@ async def test_the_failures_of_a_host_are_kept(store: Store) -> None:
     assert await known() == (longer, first)
     await store.transact(lambda uow: uow.hosts.forget(here))
     assert await known() == (None, first)
+
+
+async def test_nobody_overwrites_an_app_unseen(store: Store) -> None:
+    """Of changes to one app at the same time, each begins with what the one before it has kept."""
+    server = JenkinsServer(server_uuid="uuid", secret="sealed", config={"count": "0"})
+    await store.transact(keep(app("ci", jenkins=server)))
+
+    def count(uow: UnitOfWork) -> None:
+        found = uow.apps.lock("ci")
+        assert found is not None
+        assert found.jenkins is not None
+        config = {"count": str(int(found.jenkins.config["count"]) + 1)}
+        uow.apps.keep(replace(found, jenkins=replace(found.jenkins, config=config)))
+
+    await asyncio.gather(*(store.transact(count) for _ in range(40)))
+    found = await store.read(lambda uow: uow.apps.get("ci"))
+    assert found is not None
+    assert found.jenkins == replace(server, config={"count": "40"})
+    assert await store.transact(lambda uow: uow.apps.lock("none")) is None

@@ -24,6 +24,9 @@ class Apps(Protocol):
     def get(self, app_id: str) -> App | None:
         """Read one app."""
 
+    def lock(self, app_id: str) -> App | None:
+        """Read one app to keep it otherwise: locked against other transactions where these run beside this one."""
+
     def by_client(self, client_id: str) -> App | None:
         """Read the app with that OAuth client id."""
 

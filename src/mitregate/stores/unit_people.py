@@ -59,6 +59,12 @@ class AppTable(RememberedTable):
             self._ledger.apps[app_id] = app_of(row) if row else None
         return self._ledger.apps[app_id]
 
+    def lock(self, app_id: str) -> App | None:
+        """Read one app to keep it otherwise: locked against other transactions where these run beside this one."""
+        self._q.lock_app(self._connection, **plain(app_id=app_id))
+        self._ledger.apps.pop(app_id, None)
+        return self.get(app_id)
+
     def by_client(self, client_id: str) -> App | None:
         """Read the app with that OAuth client id."""
         row = self._q.app_by_client(self._connection, **plain(client_id=client_id))
