@@ -72,6 +72,7 @@ def test_a_token_must_name_its_issuer(issuer: Any) -> None:
     """Without an issuer, or with one longer than any key, nobody's secret is looked for."""
     with pytest.raises(Unproven, match=r"The token names no issuer."):
         read_issuer(token(iss=issuer))
+    assert refusal(token(iss=issuer)) == "The token names no issuer."
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,7 @@ def read_issuer(token: str) -> str:
     Raises:
         Unproven: it is no token signed HS256, or does not name its issuer.
     """
-    issuer = _decode(_CONNECT, _open(token, LONGEST)).iss
-    if not issuer or len(issuer) > LONGEST_ISSUER:
-        raise _unproven("The token names no issuer.", "Put the app's key into the claim `iss`.")
-    return issuer
+    return _issuer(_decode(_CONNECT, _open(token, LONGEST)))
 
 
 def verify(token: str, secrets: Sequence[str], *, now: datetime, hashes: Collection[str]) -> Claims:
@@ -99,7 +96,7 @@ def verify(token: str, secrets: Sequence[str], *, now: datetime, hashes: Collect
     payload = _decode(_CONNECT, _proved(token, LONGEST, secrets))
     _check_time(payload, now, leeway=LEEWAY, skew=SKEW)
     _check_hash(payload.qsh, hashes)
-    return Claims(issuer=payload.iss or "", subject=payload.sub, audience=_listed(payload.aud))
+    return Claims(issuer=_issuer(payload), subject=payload.sub, audience=_listed(payload.aud))
 
 
 def verify_plain(
@@ -256,6 +253,12 @@ def _decode(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
 
 
 # --- what the claims say ---
+
+
+def _issuer(payload: _Payload) -> str:
+    if not payload.iss or len(payload.iss) > LONGEST_ISSUER:
+        raise _unproven("The token names no issuer.", "Put the app's key into the claim `iss`.")
+    return payload.iss
 
 
 def _check_time(payload: _Payload, now: datetime, *, leeway: timedelta, skew: timedelta) -> None:
