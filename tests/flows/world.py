@@ -189,9 +189,9 @@ def record(
 
 
 def converse(conversation: Conversation[Outcome], status: int) -> Outcome:
-    """Lead a conversation of one request to its end, as a receiver that answers with *status*."""
-    next(conversation)
+    """Lead a conversation of one request, or none, to its end, as a receiver that answers with *status*."""
     try:
+        next(conversation)
         conversation.send(Reply(status=status))
     except StopIteration as end:
         outcome: Outcome = end.value
