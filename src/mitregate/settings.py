@@ -18,6 +18,7 @@ from mitregate.core.errors import Misconfigured
 
 PREFIX = "MITREGATE_"
 CONFIG = "MITREGATE_CONFIG"
+TRUSTED_PROXIES = "MITREGATE_TRUSTED_PROXIES"
 
 Positive = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
@@ -43,7 +44,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         _doc(
             "The address at which people and tools reach this server; links and callbacks carry it. Without it, "
-            "`http://` with host and port.",
+            "`http://` with host and port. It may have a path, where other things share the host.",
             "https://gate.example.com",
         ),
     ] = ""
@@ -58,6 +59,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "6000",
         ),
     ] = 0
+    trusted_proxies: Annotated[
+        str,
+        _doc(
+            "Networks of the reverse proxies that are believed when they say who calls, by `X-Forwarded-For` or "
+            "`Forwarded`; a comma list. The audit log and the limit on wrong tokens then see the caller. From "
+            "everybody else these headers are passed over.",
+            "10.0.0.5,fd00::/8",
+        ),
+    ] = ""
     secret_key: Annotated[
         str,
         _doc(
@@ -170,6 +180,9 @@ def _checked(settings: Settings) -> Settings:
         if value and not value.startswith(("http://", "https://")):
             message = f"{PREFIX}{name.upper()} is {value!r}, which is not an http or https URL."
             raise Misconfigured(message, advice="Give it as in https://gate.example.com.")
+        if not (value.isascii() and value.isprintable()) or set(value) & set(' "#<>?'):
+            message = f"{PREFIX}{name.upper()} is {value!r}, which is more than a host and a path."
+            raise Misconfigured(message, advice="Give it as in https://ci.example.com/gate.")
     if settings.log_format not in {"console", "json"}:
         message = f"{PREFIX}LOG_FORMAT is {settings.log_format!r}."
         raise Misconfigured(message, advice="Use console or json.")

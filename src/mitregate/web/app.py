@@ -1,12 +1,17 @@
 """The front door: sends each request to the room it belongs to, by its raw path."""
 
-from mitregate.web import plain
+from collections.abc import Sequence
+
+from mitregate.web import plain, porch
 from mitregate.web.deployments import Deployments
+from mitregate.web.jenkins import WebTrigger
 from mitregate.web.native import make_native
 from mitregate.web.oauth import Site
 from mitregate.web.office import Office
 from mitregate.web.others import Others
 from mitregate.web.quota import Quota
+from mitregate.wire.addresses import Network
+from mitregate.wire import jenkins
 from mitregate.wire.jira_others import other_api
 
 FAMILIES = (b"/rest/deployments/", b"/jira/deployments/")
@@ -16,12 +21,13 @@ GATEWAY = b"/ex/jira/"
 """What these begin with, and what the paths of all other APIs there begin with, too."""
 
 
-def make_app(office: Office, *, rate_limit: int = 0) -> plain.Asgi:
+def make_app(office: Office, *, rate_limit: int = 0, trusted_proxies: Sequence[Network] = ()) -> plain.Asgi:
     """Open all doors of *office* behind one ASGI app.
 
     Args:
         office: what is behind the doors.
         rate_limit: how many requests each app may make of the Deployments API in a minute; 0 for any number.
+        trusted_proxies: the networks of the proxies that are believed when they say who calls.
     """
     deployments = Deployments(office, Quota(rate_limit, office.ports.now) if rate_limit else None)
     others = Others(office)
@@ -32,6 +38,7 @@ def make_app(office: Office, *, rate_limit: int = 0) -> plain.Asgi:
         b"/oauth/token/accessible-resources": site.resources,
         b"/_edge/tenant_info": site.tenant_info,
         b"/status": site.status,
+        jenkins.PATH.encode(): WebTrigger(office),
     }
 
     async def app(scope: plain.Scope, receive: plain.Receive, send: plain.Send) -> None:
@@ -49,4 +56,5 @@ def make_app(office: Office, *, rate_limit: int = 0) -> plain.Asgi:
         else:
             await native(scope, receive, send)  # type: ignore[arg-type]
 
-    return app
+    front = porch.below(app, office.base_path) if office.base_path else app
+    return porch.through_proxies(front, trusted_proxies) if trusted_proxies else front

@@ -1,6 +1,7 @@
 """The native door: the API of version 1 under `/api/v1`, its documentation, and the pages."""
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Litestar, Router
@@ -40,6 +41,10 @@ HEADERS = {
 """Headers of every reply. With `no-referrer` browsers would call the origin of our own forms `null`."""
 
 
+HSTS = "max-age=31536000"
+"""For a year browsers ask for this host by https alone, if that is how people reach it (RFC 6797)."""
+
+
 def make_native(office: Office) -> Litestar:
     """Make the app that answers for *office* with the native API and the pages."""
     throttle = Throttle(office.ports.now)
@@ -53,9 +58,9 @@ def make_native(office: Office) -> Litestar:
         },
         state=State({"office": office}),
         exception_handlers=COMPLAINTS,
-        template_config=make_template_config(),
+        template_config=make_template_config(office.base_path),
         request_max_body_size=BODY_LIMIT,
-        before_send=[_add_headers],
+        before_send=[_finish(office)],
         # The office logs by itself, and the document is made by `reference`, without the framework's own pages.
         logging_config=None,
         openapi_config=None,
@@ -91,13 +96,22 @@ async def _visit(request: Request[Any, Any, State]) -> Visitor:
     return await visitor_of(request.app.state.office, request)
 
 
-async def _add_headers(message: Message, scope: Scope) -> None:
-    if message["type"] != "http.response.start":
-        return
-    headers = MutableScopeHeaders.from_message(message)
-    for name, value in HEADERS.items():
-        headers[name] = value
-    if "allow" in headers:
-        headers["allow"] = plain.allow(headers["allow"].split(", "))
-    if not scope["path"].startswith("/static/"):
-        headers["cache-control"] = "no-store"
+def _finish(office: Office) -> Callable[[Message, Scope], Awaitable[None]]:
+    """Make what puts the last touches to every reply: headers, and links as they are seen from outside."""
+
+    async def finish(message: Message, scope: Scope) -> None:
+        if message["type"] != "http.response.start":
+            return
+        headers = MutableScopeHeaders.from_message(message)
+        for name, value in HEADERS.items():
+            headers[name] = value
+        if office.ports.base_url.startswith("https://"):
+            headers["strict-transport-security"] = HSTS
+        if "allow" in headers:
+            headers["allow"] = plain.allow(headers["allow"].split(", "))
+        if headers.get("location", "").startswith("/"):
+            headers["location"] = office.base_path + headers["location"]
+        if not scope["path"].startswith("/static/"):
+            headers["cache-control"] = "no-store"
+
+    return finish

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -33,6 +34,14 @@ class Office:
         self.talker = talker
         self.waiters = Waiters()
         store.watch(self.waiters.notice)
+
+    @property
+    def base_path(self) -> str:
+        """The path of the address by which people and tools reach this server: empty, or such as `/gate`.
+
+        What Jira calls the context path. Paths in scopes are without it (`web/porch.py`), and so are those in a `qsh`.
+        """
+        return urlsplit(self.ports.base_url).path.rstrip("/")
 
     async def transact(
         self, principal: Principal, flow: Callable[Concatenate[Act, P], T], *args: P.args, **kwargs: P.kwargs

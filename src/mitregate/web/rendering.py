@@ -120,8 +120,12 @@ def field_time(instant: datetime | None) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") if instant is not None else ""
 
 
-def make_template_config() -> TemplateConfig[JinjaTemplateEngine]:
-    """Make the template engine: everything is escaped, and a name that does not exist is an error."""
+def make_template_config(base_path: str) -> TemplateConfig[JinjaTemplateEngine]:
+    """Make the template engine: everything is escaped, and a name that does not exist is an error.
+
+    Args:
+        base_path: what comes before every path in a link, as `root` in templates.
+    """
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -131,4 +135,5 @@ def make_template_config() -> TemplateConfig[JinjaTemplateEngine]:
     )
     environment.filters.update(time=show_time, span=show_span, code=show_code, field_time=field_time)
     environment.tests["web_link"] = is_web_link
+    environment.globals["root"] = base_path
     return TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment))

@@ -122,8 +122,15 @@ def no_session_cookie(office: Office) -> Cookie:
 
 
 def _cookie(office: Office, name: str, value: str, max_age: int | None) -> Cookie:
-    is_secure = office.ports.base_url.startswith("https://")
-    return Cookie(key=name, value=value, max_age=max_age, httponly=True, samesite="strict", secure=is_secure, path="/")
+    return Cookie(
+        key=name,
+        value=value,
+        max_age=max_age,
+        httponly=True,
+        samesite="strict",
+        secure=office.ports.base_url.startswith("https://"),
+        path=office.base_path or "/",
+    )
 
 
 def _is_from_here(scope: Any, base_url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which IP addresses may be called, and the list of networks that widens it.
+"""Which IP addresses may be called, and the lists of networks that widen it or name the proxies that are trusted.
 
 Where to deliver is told us by others, so it could point into our own network: at a database, at a cloud's metadata.
 Only addresses that the whole internet can reach are called, and those in networks which the operator has listed.
@@ -30,13 +30,17 @@ WRAPPED: tuple[tuple[IPv6Network, int], ...] = (
 )
 
 
-def parse_networks(text: str) -> tuple[Network, ...]:
+def parse_networks(text: str, setting: str = SETTING) -> tuple[Network, ...]:
     """Read a list of networks divided by commas, such as `10.0.0.0/8, fd00::/8`; a single address stands for itself.
+
+    Args:
+        text: the list.
+        setting: where it was written, to be named if it is wrong.
 
     Raises:
         Misconfigured: a part is not a network.
     """
-    return tuple(_parse_network(part.strip()) for part in text.split(",") if part.strip())
+    return tuple(_parse_network(part.strip(), setting) for part in text.split(",") if part.strip())
 
 
 def host_of(url: str) -> str:
@@ -53,12 +57,12 @@ def may_be_called(address: str, allow: Sequence[Network]) -> bool:
     return _is_public(inner) or any(outer in network or inner in network for network in allow)
 
 
-def _parse_network(part: str) -> Network:
+def _parse_network(part: str, setting: str) -> Network:
     try:
         return ip_network(part)
     except ValueError as error:
         raise Misconfigured(
-            f"{SETTING} lists {part!r}, which is not a network.",
+            f"{setting} lists {part!r}, which is not a network.",
             advice=f"Write IP networks such as 10.0.0.0/8 or fd00::/8, divided by commas, not names ({error}).",
         ) from error
 
