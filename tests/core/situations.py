@@ -7,10 +7,10 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mitregate.core.calendar import Calendar, Window
+from mitregate.core.calendar import Calendar, Period, Window
 from mitregate.core.changes import StatusClass
 from mitregate.core.gates import GatingStatus, Standing
-from tests.core.making import MICROSECOND, NOW, approved, at, freezes, standing
+from tests.core.making import MICROSECOND, NOW, approved, at, freezes, standing, window
 
 WAIT, PROCEED, STOP = StatusClass
 AWAITING, ALLOWED, PREVENTED, INVALID = GatingStatus
@@ -152,6 +152,28 @@ def frozen_by_freezes_that_follow_each_other() -> Case:
     return Case(change=standing(), calendar=calendar, status=AWAITING, reasons=reasons, wake_at=wake, opens_at=opens)
 
 
+def outside_hours() -> Case:
+    """The only hours in which it may open begin later."""
+    begin = at(2)
+    calendar = Calendar(hours=(Period(name="night", window=window(2, 3)), Period(name="noon", window=window(-3, -2))))
+    reasons = ["outside_hours"]
+    return Case(change=standing(), calendar=calendar, status=AWAITING, reasons=reasons, wake_at=begin, opens_at=begin)
+
+
+def outside_hours_for_ever() -> Case:
+    """The only hours in which it may open are over."""
+    calendar = Calendar(hours=(Period(name="noon", window=window(-3, -2)),))
+    return Case(change=standing(), calendar=calendar, status=AWAITING, reasons=["outside_hours"])
+
+
+def within_hours() -> Case:
+    """The hours in which it may open last until later."""
+    over = at(1) + MICROSECOND
+    calendar = Calendar(hours=(Period(name="night", window=window(-1, 1)),))
+    reasons = ["approved"]
+    return Case(change=standing(), calendar=calendar, status=ALLOWED, reasons=reasons, wake_at=over, good_until=at(1))
+
+
 def frozen_twice_over() -> Case:
     calendar = freezes((-1, 2), (-2, 3))
     wake, opens = at(2) + MICROSECOND, at(3) + MICROSECOND
@@ -239,6 +261,9 @@ SITUATIONS: list[Callable[[], Case]] = [
     frozen_longer_than_the_window_lasts,
     frozen_by_freezes_that_follow_each_other,
     frozen_twice_over,
+    outside_hours,
+    outside_hours_for_ever,
+    within_hours,
     freeze_begins_later,
     freeze_covers_the_start_of_the_window,
     everything_at_once,

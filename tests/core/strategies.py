@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mitregate.core.approvals import Tally
-from mitregate.core.calendar import LAST, Calendar, Freeze, Window
+from mitregate.core.calendar import LAST, Calendar, Freeze, Period, Window
 from mitregate.core.changes import StatusClass
 from mitregate.core.control import Control
 from mitregate.core.gates import Gate, Standing
@@ -36,9 +36,11 @@ def is_in_order(window: Window) -> bool:
 
 
 def calendars(instants: st.SearchStrategy[datetime]) -> st.SearchStrategy[Calendar]:
-    """Make calendars of up to four freezes, which overlap, touch, or leave gaps."""
-    freeze = st.builds(Freeze, name=st.text(max_size=3), window=windows(instants).filter(is_in_order))
-    return st.builds(Calendar, freezes=st.lists(freeze, max_size=4).map(tuple))
+    """Make calendars of up to four freezes and two hours, which overlap, touch, or leave gaps."""
+    names, spans = st.text(max_size=3), windows(instants).filter(is_in_order)
+    freezes = st.lists(st.builds(Freeze, name=names, window=spans), max_size=4).map(tuple)
+    hours = st.lists(st.builds(Period, name=names, window=spans), max_size=2).map(tuple)
+    return st.builds(Calendar, freezes=freezes, hours=hours)
 
 
 tallies = st.builds(Tally, met=st.integers(0, 3), needed=st.integers(0, 3), stale=st.integers(0, 2))

@@ -111,7 +111,7 @@ def test_impossible_windows_are_refused(start: datetime | None, end: datetime | 
 def test_freezes_hold_between_their_edges() -> None:
     """A calendar names exactly the freezes that hold, and when the next one begins or ends."""
     calendar = freezes((1, 3), (2, 4), (None, 0.5))
-    held = {hour: [freeze.name for freeze in calendar.freezes_now(at(hour))] for hour in (0, 0.75, 1, 2, 3, 4, 5)}
+    held = {hour: [freeze.name for freeze, _ in calendar.freezes_now(at(hour))] for hour in (0, 0.75, 1, 2, 3, 4, 5)}
     assert held == {
         0: ["freeze 2"],
         0.75: [],

@@ -5,10 +5,10 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitregate.core.calendar import LAST, Calendar, Freeze, Window
+from mitregate.core.calendar import LAST, Calendar, Freeze, Window, earliest_opening
 from mitregate.core.changes import StatusClass
 from mitregate.core.control import Control
-from mitregate.core.gates import Gate, GatingStatus, Standing, Verdict, decide, earliest_opening
+from mitregate.core.gates import Gate, GatingStatus, Standing, Verdict, decide
 from tests.core.making import MICROSECOND, NOW, gate
 from tests.core.strategies import SPAN, anywhen, calendars, gates, is_in_order, near, standings, windows
 
@@ -25,8 +25,10 @@ openable = st.builds(
 freezes_to_come = st.builds(
     Calendar,
     freezes=st.lists(
-        st.builds(Freeze, name=st.just("later"), window=st.builds(Window, start=LATER, end=st.none() | LATER)).filter(
-            lambda freeze: is_in_order(freeze.window)
+        st.builds(
+            Freeze,
+            name=st.just("later"),
+            window=st.builds(Window, start=LATER, end=st.none() | LATER).filter(is_in_order),
         ),
         max_size=3,
     ).map(tuple),
@@ -36,9 +38,16 @@ freezes_to_come = st.builds(
 HORIZON = [NOW + tick * MICROSECOND for tick in range(-SPAN, SPAN + 4)]
 
 
-def lies_in(window: Window, now: datetime) -> bool:
+def lies_in(window: Window | None, now: datetime) -> bool:
     """Tell whether *now* lies in *window*, edges included."""
+    assert window is not None
     return (window.start is None or window.start <= now) and (window.end is None or now <= window.end)
+
+
+def is_free(calendar: Calendar, now: datetime) -> bool:
+    """Tell whether nothing is frozen, and the hours allow it if there are any."""
+    is_frozen = any(lies_in(freeze.window, now) for freeze in calendar.freezes)
+    return not is_frozen and (not calendar.hours or any(lies_in(period.window, now) for period in calendar.hours))
 
 
 def may_open(change: Standing, calendar: Calendar, now: datetime) -> bool:
@@ -46,7 +55,7 @@ def may_open(change: Standing, calendar: Calendar, now: datetime) -> bool:
     return (
         change.status_class is StatusClass.PROCEED
         and lies_in(change.window, now)
-        and not any(lies_in(freeze.window, now) for freeze in calendar.freezes)
+        and is_free(calendar, now)
         and (change.approvals is None or change.approvals.met >= change.approvals.needed)
     )
 
@@ -122,13 +131,7 @@ def test_good_until_is_the_last_instant_that_is_allowed(change: Standing, calend
 @given(windows(near), calendars(near), near)
 def test_the_earliest_opening_is_found(window: Window, calendar: Calendar, now: datetime) -> None:
     """The earliest opening is the first free instant that trying them all one by one finds, unless that is now."""
-    free = [
-        moment
-        for moment in HORIZON
-        if now <= moment
-        and lies_in(window, moment)
-        and not any(lies_in(freeze.window, moment) for freeze in calendar.freezes)
-    ]
+    free = [moment for moment in HORIZON if now <= moment and lies_in(window, moment) and is_free(calendar, moment)]
     found = earliest_opening(window, calendar, now)
     assert found == (free[0] if free and free[0] != now else None)
 
@@ -145,5 +148,5 @@ def test_an_opening_is_where_an_approved_change_opens(change: Standing, calendar
 
 
 def lies_in_and_free(change: Standing, calendar: Calendar, now: datetime) -> bool:
-    """Tell whether the window of *change* is open and nothing is frozen."""
-    return lies_in(change.window, now) and not any(lies_in(freeze.window, now) for freeze in calendar.freezes)
+    """Tell whether the window of *change* is open, and the calendar free."""
+    return lies_in(change.window, now) and is_free(calendar, now)

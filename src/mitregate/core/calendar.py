@@ -1,18 +1,23 @@
 """Calendar: change windows and freezes (domain.md §1, §6).
 
 Edges are inclusive: at the planned start a window opens, at the planned end it is still open, one tick later it is
-over. Recurring windows and freezes (RFC 5545) will be expanded to the plain spans of this file.
+over. What comes again (`recurrence`) is expanded to such plain spans.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
 
 from mitregate.core.errors import Malformed
+from mitregate.core.recurrence import HORIZON, Recurrence, coming
 
 TICK = timedelta(microseconds=1)
 """The smallest step of time known here."""
+
+STEPS = 20_000
+"""How many freezes and hours in turn are gone through in search of an opening."""
 
 LAST = datetime.max.replace(tzinfo=UTC)
 """The last instant that can be written."""
@@ -80,23 +85,92 @@ def _in_utc(edge: datetime | None) -> datetime | None:
         raise Malformed(message, advice="Leave that side of the window open.") from None
 
 
-class Freeze(Struct, frozen=True, kw_only=True):
-    """A span in which nothing may start, whatever was approved; its edges are inclusive."""
+class Period(Struct, frozen=True, kw_only=True):
+    """A named part of time: one span, spans that come again, or both together; edges are inclusive."""
 
     name: str
-    window: Window
+    window: Window | None = None
+    recurrence: Recurrence | None = None
+
+    def at(self, now: datetime) -> Window | None:
+        """Give the span that *now* lies in, the one that ends last; None if it lies in none."""
+        found = [span for span in self._coming(now) if span.position(now) is Position.OPEN]
+        return max(found, key=lambda span: (span.end is None, span.end or now), default=None)
+
+    def next_edge(self, now: datetime) -> datetime | None:
+        """Give an instant after *now* until which nothing changes: a span begins or is over there; None if never."""
+        edges = (span.next_edge(now) for span in self._coming(now))
+        return min((edge for edge in edges if edge is not None), default=None)
+
+    def next_start(self, now: datetime) -> datetime | None:
+        """Give the next instant after *now* at which a span begins, or None."""
+        starts = (span.start for span in self._coming(now) if span.start is not None and span.start > now)
+        return min(starts, default=None)
+
+    def _coming(self, now: datetime) -> Iterator[Window]:
+        """Give the spans that hold *now*, and as many that come as are needed to know the next edge."""
+        if self.window is not None:
+            yield self.window
+        if self.recurrence is not None:
+            for span in coming(self.recurrence, now):
+                yield Window(start=span.start, end=span.end)
+                if span.start > now:
+                    return
+
+
+class Freeze(Period, frozen=True, kw_only=True):
+    """A part of time in which nothing may start, whatever was approved, but emergencies if it spares them."""
+
+    spares_emergencies: bool = False
 
 
 class Calendar(Struct, frozen=True, kw_only=True):
-    """The freezes that cover one gate."""
+    """What bears on one gate: the freezes that cover it, and the only hours in which it may open, if there are any."""
 
     freezes: tuple[Freeze, ...] = ()
+    hours: tuple[Period, ...] = ()
 
-    def freezes_now(self, now: datetime) -> tuple[Freeze, ...]:
-        """Give the freezes that hold at *now*."""
-        return tuple(freeze for freeze in self.freezes if freeze.window.position(now) is Position.OPEN)
+    def freezes_now(self, now: datetime) -> tuple[tuple[Freeze, Window], ...]:
+        """Give the freezes that hold at *now*, each with the span of it that does."""
+        found = ((freeze, freeze.at(now)) for freeze in self.freezes)
+        return tuple((freeze, span) for freeze, span in found if span is not None)
+
+    def is_within_hours(self, now: datetime) -> bool:
+        """Tell whether *now* lies in the hours in which the gate may open."""
+        return not self.hours or any(period.at(now) is not None for period in self.hours)
+
+    def next_hours(self, now: datetime) -> datetime | None:
+        """Give the next instant after *now* at which such hours begin, or None."""
+        starts = (period.next_start(now) for period in self.hours)
+        return min((start for start in starts if start is not None), default=None)
 
     def next_edge(self, now: datetime) -> datetime | None:
-        """Give the first instant after *now* at which a freeze begins or ends, or None."""
-        edges = (freeze.window.next_edge(now) for freeze in self.freezes)
+        """Give an instant after *now* until which nothing here changes, or None if nothing ever will."""
+        edges = (period.next_edge(now) for period in (*self.freezes, *self.hours))
         return min((edge for edge in edges if edge is not None), default=None)
+
+
+def earliest_opening(window: Window, calendar: Calendar, now: datetime) -> datetime | None:
+    """Find the first instant after *now* at which *window* is open, hours allow it and nothing is frozen.
+
+    Returns:
+        That instant, or None if it is *now*, or if there is none before the window closes or as far as is looked.
+    """
+    opening: datetime | None = max(now, window.start) if window.start is not None else now
+    for _ in range(STEPS):
+        if opening is None or (window.end is not None and opening > window.end) or opening - now > HORIZON:
+            return None
+        later = _held_until(calendar, opening)
+        if later == opening:
+            return None if opening == now else opening
+        opening = later
+    return None
+
+
+def _held_until(calendar: Calendar, instant: datetime) -> datetime | None:
+    """Give *instant* if nothing of the calendar holds then; else the next one to look at, or None if there is none."""
+    frozen = calendar.freezes_now(instant)
+    if frozen:
+        ends = [span.end for _, span in frozen]
+        return None if None in ends else just_after(max(end for end in ends if end is not None))
+    return instant if calendar.is_within_hours(instant) else calendar.next_hours(instant)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from mitregate.core.approvals import Tally
-from mitregate.core.calendar import TICK, Calendar, Position, Window, just_after
+from mitregate.core.calendar import TICK, Calendar, Position, Window, earliest_opening
 from mitregate.core.changes import StatusClass
 from mitregate.core.control import Control
 from mitregate.core.deployments import DeploymentKey, EnvironmentType
@@ -41,6 +41,7 @@ class ReasonCode(StrEnum):
     WINDOW_MISSED = "window_missed"
     WINDOW_OVER = "window_over"
     FROZEN = "frozen"
+    OUTSIDE_HOURS = "outside_hours"
     CHANGE_DECLINED = "change_declined"
     CHANGE_CLOSED = "change_closed"
     MISCONFIGURED = "misconfigured"
@@ -182,25 +183,6 @@ def decide(gate: Gate, change: Standing | None, calendar: Calendar, now: datetim
     return Verdict(status=status, reasons=(_shut_for_good(change, now),))
 
 
-def earliest_opening(window: Window, calendar: Calendar, now: datetime) -> datetime | None:
-    """Find the first instant after *now* at which *window* is open and nothing is frozen.
-
-    Returns:
-        That instant, or None if it is *now*, or if the window closes before it.
-    """
-    opening = max(now, window.start) if window.start is not None else now
-    while frozen := calendar.freezes_now(opening):
-        ends = [freeze.window.end for freeze in frozen]
-        if any(end is None for end in ends):
-            return None
-        thawed = just_after(max(end for end in ends if end is not None))
-        if thawed is None:
-            return None
-        opening = thawed
-    is_too_late = window.end is not None and opening > window.end
-    return None if opening == now or is_too_late else opening
-
-
 # --- what holds a gate shut, each with what would open it ---
 
 
@@ -220,13 +202,26 @@ def _holds(change: Standing, calendar: Calendar, now: datetime) -> Iterator[Reas
             message=f"The change request {change.key} is approved but stands in status {change.status!r}.",
             remedy=f"Somebody must move {change.key} on towards Implementing.",
         )
-    for freeze in calendar.freezes_now(now):
-        end = freeze.window.end
+    for freeze, span in calendar.freezes_now(now):
+        end = span.end
         yield Reason(
             code=ReasonCode.FROZEN,
             message=f"The freeze {freeze.name!r} holds" + (f" until {spell(end)}." if end else "."),
             remedy="It opens by itself when the freeze ends." if end else "Somebody must end the freeze.",
         )
+    if not calendar.is_within_hours(now):
+        yield _outside_hours(calendar, now)
+
+
+def _outside_hours(calendar: Calendar, now: datetime) -> Reason:
+    names = ", ".join(repr(period.name) for period in calendar.hours)
+    begin = calendar.next_hours(now)
+    when = f" They begin at {spell(begin)}." if begin is not None else ""
+    return Reason(
+        code=ReasonCode.OUTSIDE_HOURS,
+        message=f"Deployments may start in the hours of {names} only.{when}",
+        remedy="It opens by itself when they begin." if begin is not None else "Somebody must allow other hours.",
+    )
 
 
 def _approval_holds(change: Standing) -> Iterator[Reason]:
