@@ -9,10 +9,10 @@ from mitregate.core.errors import TooLarge, Unknown
 from mitregate.core.gates import Gate
 from mitregate.core.people import Principal, Scope
 from mitregate.flows import ask, withdraw
-from mitregate.flows.act import BY_ITSELF
-from mitregate.flows.settle import details, wake
+from mitregate.flows.settle import details
 from mitregate.flows.submit import submit
 from mitregate.web import auth, plain
+from mitregate.web.holding import up_to_date
 from mitregate.web.jira_outcry import cry_out
 from mitregate.web.office import Office
 from mitregate.web.quota import Quota
@@ -64,10 +64,7 @@ class Deployments:
                 gate = await auth.enter(
                     self._office, scope, lambda uow, who: ask.gate_of(uow, self._key(who, target, scope))
                 )
-                if ask.is_overdue(gate, self._office.ports.now()):
-                    await self._office.transact(BY_ITSELF, wake, gate)
-                    gate = await self._office.read(ask.gate_of, gate.key)
-                await plain.reply(send, 200, self._write(gate))
+                await plain.reply(send, 200, self._write(await up_to_date(self._office, gate)))
             case Operation.READ:
                 found = await auth.enter(
                     self._office, scope, lambda uow, who: ask.deployment(uow, self._key(who, target, scope))

@@ -33,6 +33,18 @@ async def settled(office: Office, principal: Principal, gate_id: str) -> Gate:
     return gate
 
 
+async def up_to_date(office: Office, gate: Gate) -> Gate:
+    """Give the gate of a deployment as it is now, decided anew if its wake time has come and no worker has seen to it.
+
+    Raises:
+        Unknown: the deployment has been deleted in the meantime.
+    """
+    if not ask.is_overdue(gate, office.ports.now()):
+        return gate
+    await office.transact(BY_ITSELF, settle.wake, gate)
+    return await office.read(ask.gate_of, gate.key)
+
+
 async def refresh(office: Office, gates: Iterable[Gate]) -> bool:
     """Decide anew those of *gates* whose wake time has come; say whether there were any and all must be read again."""
     late = [gate for gate in gates if ask.is_overdue(gate, office.ports.now())]

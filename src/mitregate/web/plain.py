@@ -50,13 +50,15 @@ async def reply(
     await send({"type": "http.response.body", "body": body})
 
 
-async def reply_allowed(scope: Scope, send: Send, methods: Iterable[str], body: bytes) -> None:
+async def reply_allowed(
+    scope: Scope, send: Send, methods: Iterable[str], body: bytes, content_type: str = JSON
+) -> None:
     """Say which methods a path has: to OPTIONS as what was asked for, else as a 405 with *body*."""
     headers = {"allow": allow(methods)}
     if scope["method"] == "OPTIONS":
         await reply(send, 204, headers=headers)
     else:
-        await reply(send, 405, body, headers=headers)
+        await reply(send, 405, body, content_type, headers)
 
 
 def allow(methods: Iterable[str]) -> str:
