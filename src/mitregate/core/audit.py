@@ -14,6 +14,14 @@ class Action(StrEnum):
 
     APP_ADDED = "app.added"
     APP_REMOVED = "app.removed"
+    APP_INSTALL_BEGUN = "app.install_begun"
+    APP_INSTALL_FAILED = "app.install_failed"
+    APP_INSTALLED = "app.installed"
+    APP_REINSTALLED = "app.reinstalled"
+    APP_SECRET_TAKEN = "app.secret_taken"  # noqa: S105
+    APP_ENABLED = "app.enabled"
+    APP_DISABLED = "app.disabled"
+    INSTALL_KEY_ADDED = "install_key.added"
     APP_ROTATED = "app.rotated"
     USER_ADDED = "user.added"
     USER_REMOVED = "user.removed"

@@ -68,6 +68,18 @@ class Installation(Struct, frozen=True, kw_only=True):
     is_enabled: bool = True
 
 
+class InstallKey(Struct, frozen=True, kw_only=True):
+    """An RSA key that signs what brings or ends a shared secret, as PEM; `private_key` is sealed.
+
+    Apps fetch `public_key` by the `id`, which the tokens name.
+    """
+
+    id: str
+    private_key: str
+    public_key: str
+    created_at: datetime
+
+
 class JenkinsServer(Struct, frozen=True, kw_only=True):
     """A Jenkins whose plugin sends to an address of its own; `secret` is sealed.
 

@@ -8,7 +8,7 @@ from mitregate.core.audit import Action
 from mitregate.core.deployments import Deployment, DeploymentKey, State
 from mitregate.core.errors import Unknown
 from mitregate.core.gates import Gate, Stage
-from mitregate.core.people import Permission
+from mitregate.core.people import App, Permission
 from mitregate.flows.act import Act
 
 
@@ -24,8 +24,11 @@ def delete_by_properties(act: Act, properties: Mapping[str, str]) -> int:
     return len(keys)
 
 
-def remove_app(act: Act, app_id: str) -> None:
+def remove_app(act: Act, app_id: str) -> App:
     """Remove an app with its tokens, deployments and deliveries; what was decided for it stays on record.
+
+    Returns:
+        The app as it was.
 
     Raises:
         Forbidden: the principal does not administer.
@@ -39,6 +42,7 @@ def remove_app(act: Act, app_id: str) -> None:
     _delete_all(act, act.uow.deployments.of_app(app_id))
     act.uow.apps.remove(app_id)
     act.record(Action.APP_REMOVED, app_id, {"name": app.name})
+    return app
 
 
 def _delete_all(act: Act, keys: Iterable[DeploymentKey]) -> None:
