@@ -10,8 +10,8 @@ from mitregate.web.oauth import Site
 from mitregate.web.office import Office
 from mitregate.web.others import Others
 from mitregate.web.quota import Quota
-from mitregate.wire.addresses import Network
 from mitregate.wire import jenkins
+from mitregate.wire.addresses import Network
 from mitregate.wire.jira_others import other_api
 
 FAMILIES = (b"/rest/deployments/", b"/jira/deployments/")
