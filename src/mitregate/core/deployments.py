@@ -13,6 +13,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+RUNBOOK = "runbook"
+"""The property by which a submission says that its deployments are runs of a runbook: `true`."""
+
 
 class State(StrEnum):
     """What the CI/CD tool says about its deployment."""
@@ -111,6 +114,11 @@ class Deployment(Struct, frozen=True, kw_only=True):
     def project(self) -> str:
         """What change control matches on: the pipeline's display name, not its id (domain.md §1)."""
         return self.pipeline.display_name or self.pipeline.id
+
+    @property
+    def is_runbook(self) -> bool:
+        """Whether it is the run of a runbook, which its submission says by the property `runbook`."""
+        return self.properties.get(RUNBOOK, "").strip().casefold() in {"true", "yes", "1"}
 
     @property
     def version(self) -> str:
