@@ -6,7 +6,8 @@ only the safety net, for hints that were lost and for clocks that differ. Any nu
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal, TypeVar
@@ -17,6 +18,7 @@ from mitregate.core.errors import MitregateError
 from mitregate.core.jobs import LEASE, Job, Outcome, Result
 from mitregate.flows import admit, deliver, settle
 from mitregate.flows.act import Act, begin
+from mitregate.outbound import CONNECTIONS_PER_HOST
 from mitregate.ports import Claim, Ports, Store, Talker, Touched
 from mitregate.wire.outcomes import unsent
 
@@ -27,6 +29,9 @@ POLL = timedelta(seconds=1)
 
 LANE_LIMIT = 10
 """Deliveries to one receiver at once: a receiver that hangs never takes more places than these."""
+
+HOST_LIMIT = CONNECTIONS_PER_HOST
+"""Deliveries to one host at once, over all receivers there: what waits for a connection would only run out of time."""
 
 CLAIM_LIMIT = 50
 """Jobs that are leased at once, at most."""
@@ -41,6 +46,59 @@ GRACE = timedelta(seconds=12)
 """How long deliveries under way may take to end when the worker stops."""
 
 log = structlog.get_logger()
+
+
+class Places:
+    """The places of deliveries under way: so many for a receiver, and so many for a host, whoever else is there.
+
+    What has come and waits until it is its turn takes none, or two receivers that hang would take all.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none taken."""
+        self._come: Counter[tuple[str, str]] = Counter()
+        self._lanes: dict[str, asyncio.Semaphore] = {}
+        self._hosts: dict[str, asyncio.Semaphore] = {}
+
+    @property
+    def taken(self) -> int:
+        """How many places are taken."""
+        return sum(min(count, HOST_LIMIT) for count in self._at_hosts().values())
+
+    @property
+    def busy(self) -> list[str]:
+        """The lanes that are full, and those to a host that is."""
+        at_hosts = self._at_hosts()
+        return [
+            lane for (lane, host), count in self._come.items() if count >= LANE_LIMIT or at_hosts[host] >= HOST_LIMIT
+        ]
+
+    def come(self, lane: str, host: str) -> None:
+        """Let a delivery come, which has no place yet."""
+        self._come[lane, host] += 1
+
+    def leave(self, lane: str, host: str) -> None:
+        """Let a delivery that came leave."""
+        self._come[lane, host] -= 1
+        if self._come[lane, host] <= 0:
+            del self._come[lane, host]
+            self._lanes.pop(lane, None)
+            if all(host != other for _, other in self._come):
+                self._hosts.pop(host, None)
+
+    @asynccontextmanager
+    async def place(self, lane: str, host: str) -> AsyncIterator[None]:
+        """Wait for a place, and keep it for as long as the block lasts."""
+        at_receiver = self._lanes.setdefault(lane, asyncio.Semaphore(LANE_LIMIT))
+        at_host = self._hosts.setdefault(host, asyncio.Semaphore(HOST_LIMIT))
+        async with at_receiver, at_host:
+            yield
+
+    def _at_hosts(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for (_, host), count in self._come.items():
+            found[host] += min(count, LANE_LIMIT)
+        return found
 
 
 class Worker:
@@ -64,8 +122,7 @@ class Worker:
         self._concurrency = concurrency
         self._lease = lease
         self._hint = asyncio.Event()
-        self._in_lane: Counter[str] = Counter()
-        self._lanes: dict[str, asyncio.Semaphore] = {}
+        self._places = Places()
         self._tasks: set[asyncio.Task[None]] = set()
         self._purged_at: datetime | None = None
         self._patience = PATIENCE
@@ -123,15 +180,18 @@ class Worker:
         return 0
 
     async def _claim(self) -> int:
-        # What waits for a place in its own lane takes no place from other lanes, or two that hang would take all.
-        under_way = sum(min(count, LANE_LIMIT) for count in self._in_lane.values())
-        free = min(CLAIM_LIMIT, self._concurrency - under_way)
+        free = min(CLAIM_LIMIT, self._concurrency - self._places.taken)
         if free <= 0:
             return 0
-        busy = [lane for lane, count in self._in_lane.items() if count >= LANE_LIMIT]
-        claims = await self._act(lambda act: deliver.claim(act, free, busy, self._lease))
-        for claimed in claims:
-            self._begin(claimed)
+        busy = self._places.busy
+
+        def claim(act: Act) -> list[tuple[Claim, str]]:
+            claims = deliver.claim(act, free, busy, self._lease)
+            return [(claimed, deliver.whither(act.uow, claimed.job)) for claimed in claims]
+
+        claims = await self._act(claim)
+        for claimed, host in claims:
+            self._begin(claimed, host)
         return len(claims)
 
     async def _purge(self) -> None:
@@ -142,27 +202,24 @@ class Worker:
 
     # --- deliveries ---
 
-    def _begin(self, claimed: Claim) -> None:
+    def _begin(self, claimed: Claim, host: str) -> None:
         lane = claimed.job.lane
-        self._in_lane[lane] += 1
-        task = asyncio.create_task(self._deliver_in_lane(claimed))
+        self._places.come(lane, host)
+        task = asyncio.create_task(self._deliver_in_turn(claimed, host))
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._done(done, lane))
+        task.add_done_callback(lambda done: self._done(done, lane, host))
 
-    def _done(self, task: asyncio.Task[None], lane: str) -> None:
+    def _done(self, task: asyncio.Task[None], lane: str, host: str) -> None:
         self._tasks.discard(task)
-        self._in_lane[lane] -= 1
-        if self._in_lane[lane] <= 0:
-            del self._in_lane[lane]
-            self._lanes.pop(lane, None)
+        self._places.leave(lane, host)
         self._hint.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # Nothing is lost: the lease runs out and the job is tried again.
             log.warning("worker.delivery_failed", lane=lane, error=str(error))
 
-    async def _deliver_in_lane(self, claimed: Claim) -> None:
+    async def _deliver_in_turn(self, claimed: Claim, host: str) -> None:
         leased = asyncio.get_running_loop().time()
-        async with self._lanes.setdefault(claimed.job.lane, asyncio.Semaphore(LANE_LIMIT)):
+        async with self._places.place(claimed.job.lane, host):
             if asyncio.get_running_loop().time() - leased < self._lease.total_seconds() / 2:
                 await self._deliver(claimed)
 
