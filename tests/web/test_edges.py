@@ -90,6 +90,8 @@ async def test_a_wrong_method_is_refused_as_jira_does(stage: Stage, family: str,
         ("/_edge/tenant_info", "GET, HEAD, OPTIONS"),
         ("/oauth/token/accessible-resources", "GET, HEAD, OPTIONS"),
         ("/api/v1/gates", "GET, HEAD, OPTIONS"),
+        ("/api/v1/apps", "GET, HEAD, OPTIONS, POST"),
+        ("/api/v1/apps/1", "DELETE, OPTIONS"),
         ("/static/icon.svg", "GET, HEAD, OPTIONS"),
     ],
 )

@@ -1,7 +1,7 @@
 """The native door: the API of version 1 under `/api/v1`, its documentation, and the pages."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from litestar import Litestar, Router
@@ -96,6 +96,13 @@ async def _visit(request: Request[Any, Any, State]) -> Visitor:
     return await visitor_of(request.app.state.office, request)
 
 
+def _methods(scope: Scope) -> Iterable[str]:
+    """List the methods of a path that was asked for them: the framework names those of its first handler alone."""
+    if scope.get("method") != "OPTIONS":
+        return ()
+    return scope["litestar_app"].route_handler_method_map.get(scope["path_template"], ())
+
+
 def _finish(office: Office) -> Callable[[Message, Scope], Awaitable[None]]:
     """Make what puts the last touches to every reply: headers, and links as they are seen from outside."""
 
@@ -108,7 +115,7 @@ def _finish(office: Office) -> Callable[[Message, Scope], Awaitable[None]]:
         if office.ports.base_url.startswith("https://"):
             headers["strict-transport-security"] = HSTS
         if "allow" in headers:
-            headers["allow"] = plain.allow(headers["allow"].split(", "))
+            headers["allow"] = plain.allow(_methods(scope) or headers["allow"].split(", "))
         if headers.get("location", "").startswith("/"):
             headers["location"] = office.base_path + headers["location"]
         if not scope["path"].startswith("/static/"):
