@@ -1,15 +1,13 @@
 """Who is asking: a bearer token, a session cookie, or the CLI in this very process."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+import base64
+from collections.abc import Mapping
+from typing import Any
 
 from mitregate.core.errors import Unproven
 from mitregate.core.people import Principal
 from mitregate.flows.prove import prove
-from mitregate.ports import UnitOfWork
 from mitregate.web.office import Office
-
-T = TypeVar("T")
 
 PRINCIPAL_KEY = "mitregate.principal"
 """Where a caller inside this process puts who it is, in the ASGI scope; nothing from the network gets there."""
@@ -31,24 +29,14 @@ async def identify(office: Office, scope: Mapping[str, Any], *, with_cookie: boo
     Raises:
         Unproven: there is no token, it is of another kind (Basic), or it is not valid.
     """
-    return await office.store.read(_proof(office, scope, with_cookie=with_cookie))
-
-
-async def enter(office: Office, scope: Mapping[str, Any], ask: Callable[[UnitOfWork, Principal], T]) -> T:
-    """Prove who sends the request of *scope*, and read what it asks for, in one go; raises as `identify` does."""
-    proof = _proof(office, scope)
-    return await office.store.read(lambda uow: ask(uow, proof(uow)))
-
-
-def _proof(office: Office, scope: Mapping[str, Any], *, with_cookie: bool = False) -> Callable[[UnitOfWork], Principal]:
     if PRINCIPAL_KEY in scope:
         local: Principal = scope[PRINCIPAL_KEY]
-        return lambda _: local
+        return local
     secret = _bearer(scope) or (session(scope) if with_cookie else None)
     if secret is None:
         message = "No token was sent."
         raise Unproven(message, advice=ADVICE)
-    return lambda uow: prove(uow, secret, office.ports.now(), origin_of(scope))
+    return await office.read(prove, secret, office.ports.now(), origin_of(scope))
 
 
 def session(scope: Mapping[str, Any]) -> str | None:
@@ -77,12 +65,30 @@ def header(scope: Mapping[str, Any], name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
-def _bearer(scope: Mapping[str, Any]) -> str | None:
-    value = header(scope, b"authorization")
-    if not value:
+def authorization(scope: Mapping[str, Any]) -> tuple[str, str]:
+    """Read the scheme and the credentials of the header Authorization; both are empty if it was not sent."""
+    scheme, _, credentials = header(scope, b"authorization").partition(" ")
+    return scheme, credentials.strip()
+
+
+def basic(credentials: str) -> tuple[str, str] | None:
+    """Read name and password out of the credentials of the scheme Basic (RFC 7617); None if they are none."""
+    try:
+        name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+    except ValueError:
         return None
-    scheme, _, token = value.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        message = f"The authorization scheme {scheme[:20]!r} is not accepted here."
-        raise Unproven(message, advice=ADVICE)
-    return token.strip()
+    return (name, password) if colon else None
+
+
+def unaccepted(scheme: str, advice: str) -> Unproven:
+    """Say that credentials of that scheme prove nothing here."""
+    return Unproven(f"The authorization scheme {scheme[:20]!r} is not accepted here.", advice=advice)
+
+
+def _bearer(scope: Mapping[str, Any]) -> str | None:
+    scheme, token = authorization(scope)
+    if not scheme and not token:
+        return None
+    if scheme.lower() != "bearer" or not token:
+        raise unaccepted(scheme, ADVICE)
+    return token

@@ -11,7 +11,7 @@ from mitregate.core.people import Principal, Scope
 from mitregate.flows import ask, withdraw
 from mitregate.flows.settle import details
 from mitregate.flows.submit import submit
-from mitregate.web import auth, plain
+from mitregate.web import badges, plain
 from mitregate.web.holding import up_to_date
 from mitregate.web.jira_outcry import cry_out
 from mitregate.web.office import Office
@@ -61,17 +61,17 @@ class Deployments:
             raise Unknown(message, advice="The paths are …/bulk, …/bulkByProperties and …/pipelines/….")
         match target.operation:
             case Operation.GATING_STATUS:
-                gate = await auth.enter(
+                gate = await badges.enter(
                     self._office, scope, lambda uow, who: ask.gate_of(uow, self._key(who, target, scope))
                 )
                 await plain.reply(send, 200, self._write(await up_to_date(self._office, gate)))
             case Operation.READ:
-                found = await auth.enter(
+                found = await badges.enter(
                     self._office, scope, lambda uow, who: ask.deployment(uow, self._key(who, target, scope))
                 )
                 await plain.reply(send, 200, write_deployment(found))
             case Operation.SUBMIT | Operation.DELETE | Operation.DELETE_BY_PROPERTIES:
-                principal = await auth.identify(self._office, scope)
+                principal = await badges.identify(self._office, scope)
                 await self._change(principal, target, scope, receive, send)
 
     async def _change(

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from mitregate.core.errors import MitregateError
+from mitregate.core.errors import MitregateError, Unproven
 from mitregate.web import plain
+from mitregate.web.badges import CHALLENGE
 from mitregate.web.problems import headers_of, message_of, status_of
 
 Write = Callable[[Sequence[str], str | None], bytes]
@@ -22,7 +23,8 @@ async def cry_out(send: plain.Send, error: Exception, write: Write) -> None:
         if status >= 500:
             log.warning("jira.unsettled", error=type(error).__name__, detail=error.message)
         body = write([f"{message_of(error)} {error.advice()}"], None)
-        await plain.reply(send, status, body, headers=headers_of(error))
+        headers = headers_of(error) | ({"www-authenticate": CHALLENGE} if isinstance(error, Unproven) else {})
+        await plain.reply(send, status, body, headers=headers)
     else:
         trace_id = secrets.token_hex(8)
         log.error("jira.failed", trace_id=trace_id, exc_info=error)

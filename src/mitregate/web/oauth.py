@@ -7,8 +7,6 @@ Clients behind Atlassian's gateway look up the sites that their token reaches, o
 https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote
 
@@ -162,14 +160,9 @@ def _read_form(body: bytes) -> Mapping[str, object]:
 
 def _read_basic(scope: plain.Scope) -> Mapping[str, str]:
     """Read client credentials from the Authorization header, where RFC 6749 §2.3.1 allows them too."""
-    scheme, _, value = auth.header(scope, b"authorization").partition(" ")
-    if scheme.lower() != "basic":
-        return {}
-    try:
-        client_id, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return {}
-    return {"client_id": unquote(client_id), "client_secret": unquote(secret)}
+    scheme, credentials = auth.authorization(scope)
+    pair = auth.basic(credentials) if scheme.lower() == "basic" else None
+    return {"client_id": unquote(pair[0]), "client_secret": unquote(pair[1])} if pair is not None else {}
 
 
 async def _is_method(scope: plain.Scope, send: plain.Send, method: str) -> bool:

@@ -5,7 +5,7 @@ are not taken, in the shape that they expect; a page or an error of the server's
 """
 
 from mitregate.core.errors import Forbidden, MitregateError, Unknown
-from mitregate.web import auth, plain
+from mitregate.web import badges, plain
 from mitregate.web.jira_outcry import cry_out
 from mitregate.web.office import Office
 from mitregate.wire.jira_others import OtherApi, other_api, write_failure
@@ -25,7 +25,7 @@ class Others:
         """Refuse one request; its path is one that `other_api` knows."""
         api = other_api(scope["raw_path"]) or OtherApi()
         try:
-            await auth.identify(self._office, scope)
+            await badges.identify(self._office, scope)
             error: Exception = _refusal(api)
         except Exception as met:  # noqa: BLE001 - whatever it is, it is answered
             error = met

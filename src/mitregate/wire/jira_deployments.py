@@ -81,7 +81,7 @@ def read_submission(body: bytes, app_id: str) -> Submission:
 def read_properties(query_string: bytes) -> dict[str, str]:
     """Read which deployments `DELETE …/bulkByProperties` means: those that carry all these properties.
 
-    Names that begin with `_` are controls of Jira's own and are passed over.
+    Names that begin with `_` are controls of Jira's own and are passed over, and so is `jwt`, which carries a token.
 
     Raises:
         Malformed: no property is given, one is given with two values, or it is no text.
@@ -92,7 +92,7 @@ def read_properties(query_string: bytes) -> dict[str, str]:
     except ValueError:
         raise Malformed("The query is not UTF-8 with everything outside of ASCII percent-encoded.") from None
     for name, value in pairs:
-        if name.startswith("_"):
+        if name.startswith("_") or name == "jwt":
             continue
         if not is_keepable(name + value):
             raise Malformed("A property in the query has a NUL character.")
