@@ -21,6 +21,11 @@ PLAIN = (
     "docs/howto/rotate-secrets.md",
     "docs/howto/back-up-and-restore.md",
     "docs/howto/upgrade.md",
+    "docs/howto/clients/circleci.md",
+    "docs/howto/clients/gitlab.md",
+    "docs/howto/clients/highwaythree.md",
+    "docs/howto/clients/jenkins-1.md",
+    "docs/howto/clients/jira-js.md",
 )
 
 # Pages that have a test of their own below, or blocks that need no server.
