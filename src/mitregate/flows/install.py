@@ -48,7 +48,8 @@ def offer(act: Act, descriptor: Descriptor, descriptor_url: str) -> Offer:
     act.principal.require(Permission.ADMINISTER)
     take_turn(act)
     apps = act.uow.apps.all()
-    known = next((app for app in apps if app.connect is not None and app.handle == descriptor.key), None)
+    same = next((app.id for app in apps if app.connect is not None and app.handle == descriptor.key), None)
+    known = act.uow.apps.lock(same) if same is not None else None
     secret = act.ports.new_secret()
     sealed = act.ports.seal(secret)
     if known is None or known.connect is None:
@@ -71,9 +72,7 @@ def take(act: Act, offered: Offer) -> App:
     Raises:
         Stale: the app was removed, or installed once more, in the meantime.
     """
-    take_turn(act)
-    apps = act.uow.apps.all()
-    app = next((app for app in apps if app.id == offered.app.id), None)
+    app = act.uow.apps.lock(offered.app.id)
     if app is None or app.connect is None or app.connect.offered_secrets[-1:] != (offered.sealed,):
         message = (
             f"The app {offered.descriptor.name!r} was removed or installed once more while it was being installed."
@@ -89,7 +88,7 @@ def take(act: Act, offered: Offer) -> App:
         offering_since=None,
         is_enabled=app.connect.is_enabled or is_new,
     )
-    name = _name(offered.descriptor, app.id, (other for other in apps if other.id != app.id))
+    name = _name(offered.descriptor, app.id, (other for other in act.uow.apps.all() if other.id != app.id))
     app = replace(app, name=name, scopes=offered.descriptor.scopes, connect=installation)
     act.uow.apps.keep(app)
     act.record(Action.APP_INSTALLED if is_new else Action.APP_REINSTALLED, app.id, _detail(offered.descriptor))
@@ -104,8 +103,7 @@ def fail(act: Act, offered: Offer, reply: LifecycleReply) -> bool:
     Returns:
         Whether the app is still there.
     """
-    take_turn(act)
-    app = next((app for app in act.uow.apps.all() if app.id == offered.app.id), None)
+    app = act.uow.apps.lock(offered.app.id)
     installation = app.connect if app is not None else None
     if app is None or installation is None:
         return False
@@ -127,8 +125,7 @@ def settle_secret(act: Act, app_id: str, offered: str) -> None:
 
     Those that were sent before it are good no more; what was sent after it may still be taken.
     """
-    take_turn(act)
-    app = next((app for app in act.uow.apps.all() if app.id == app_id), None)
+    app = act.uow.apps.lock(app_id)
     if app is None or app.connect is None or offered not in app.connect.offered_secrets:
         return
     later = app.connect.offered_secrets[app.connect.offered_secrets.index(offered) + 1 :]

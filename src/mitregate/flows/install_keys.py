@@ -18,7 +18,7 @@ META = "connect_install_keys"
 """What the keys are kept under, the newest first."""
 
 TURN = "connect_turn"
-"""What whoever changes keys or installations writes first."""
+"""What whoever adds a key or an app of Connect writes first."""
 
 KEPT = 5
 """Keys that are served."""
@@ -63,7 +63,7 @@ def add(act: Act, pair: KeyPair) -> InstallKey:
 
 
 def take_turn(act: Act) -> None:
-    """Wait until nobody else, in another process, changes keys or installations; they wait until this is committed.
+    """Wait until nobody else, in another process, adds a key or an app; they wait until this is committed.
 
     What is read before this may be overtaken. On SQLite there is one writer anyway; on PostgreSQL the row that is
     written here is locked.

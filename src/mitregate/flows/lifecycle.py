@@ -1,7 +1,5 @@
 """Lifecycle: enable and disable Connect apps, and tell them what happens to them."""
 
-from collections.abc import Sequence
-
 from msgspec.structs import replace
 
 from mitregate.core.audit import Action
@@ -12,7 +10,6 @@ from mitregate.core.people import App, Permission
 from mitregate.core.queries import GateQuery
 from mitregate.flows.act import Act
 from mitregate.flows.install import Offer
-from mitregate.flows.install_keys import take_turn
 from mitregate.flows.settle import announce
 from mitregate.ports import Ports
 from mitregate.wire import connect_jwt, connect_lifecycle
@@ -90,8 +87,10 @@ def _by_secret(ports: Ports, installation: Installation) -> Signer:
 
 def _switch(act: Act, app_id: str, action: Action, *, is_enabled: bool) -> tuple[App, bool]:
     act.principal.require(Permission.ADMINISTER)
-    take_turn(act)
-    app = _find(act.uow.apps.all(), app_id)
+    app = act.uow.apps.lock(app_id)
+    if app is None:
+        message = f"There is no app {app_id!r}."
+        raise Unknown(message, advice="`mitregate app list` shows the apps with their ids.")
     installation = _installation(app)
     if installation.shared_secret is None:
         message = f"The installation of the app {app.name!r} has not come to its end."
@@ -102,14 +101,6 @@ def _switch(act: Act, app_id: str, action: Action, *, is_enabled: bool) -> tuple
     act.uow.apps.keep(app)
     act.record(action, app.id, {"name": app.name})
     return app, True
-
-
-def _find(apps: Sequence[App], app_id: str) -> App:
-    app = next((app for app in apps if app.id == app_id), None)
-    if app is None:
-        message = f"There is no app {app_id!r}."
-        raise Unknown(message, advice="`mitregate app list` shows the apps with their ids.")
-    return app
 
 
 def _installation(app: App) -> Installation:
