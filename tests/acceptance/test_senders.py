@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.acceptance.callers import until
+from tests.acceptance.callers import basic, until
 from tests.acceptance.house import House
 from tests.acceptance.receipts import receipts
 from tests.acceptance.reporters import CircleCi, CircleCiOrb, GitHubForJira, HighwayThree
@@ -135,12 +135,11 @@ def test_circleci_sends(sqlite_house: House) -> None:
 
 
 def test_circleci_names_the_gate_as_its_webhook(sqlite_house: House) -> None:
-    """The orb 2.x posts to the bulk address with a token for its token; a refusal stops it with our words."""
+    """The orb 2.x posts to the bulk address, with id and secret for its token; a refusal stops it in our words."""
     server = sqlite_house.serve()
     person = sqlite_house.first_user(server)
     app = sqlite_house.app(person, "circleci")
-    app.log_in()
-    orb = CircleCiOrb(server.url, f"Bearer {app.token}")
+    orb = CircleCiOrb(server.url, basic(app.made["clientId"], app.made["clientSecret"]))
     for run in (741, 742):
         orb.notify(run, "successful")
     with pytest.raises(Upset, match="has a service id longer than 255 characters"):
