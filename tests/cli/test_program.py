@@ -11,7 +11,7 @@ import pytest
 
 from mitregate import __version__
 from mitregate.cli.exits import exit_code
-from mitregate.client import KINDS
+from mitregate.client.replies import KINDS
 from mitregate.core import errors
 from mitregate.core.errors import (
     Forbidden,

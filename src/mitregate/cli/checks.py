@@ -15,10 +15,10 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from mitregate import wiring
-from mitregate.cli.desk import decoded, open_talker, path, single
+from mitregate.cli.desk import decoded, path
 from mitregate.cli.findings import Finding, broken, fine, odd
 from mitregate.cli.records import About
-from mitregate.client import error_of
+from mitregate.client import ONCE, AsyncClient, Site, error_of
 from mitregate.core.errors import Misconfigured, MitregateError, Unreachable
 from mitregate.ports import UnitOfWork
 from mitregate.settings import Settings
@@ -230,8 +230,8 @@ ALL: Mapping[str, Callable[[Settings], Finding]] = {
 
 async def _about(url: str) -> About:
     """Ask a server what it is, which everybody may."""
-    async with open_talker() as talker:
-        reply = await talker.converse(single(Request(method="GET", url=url + path("about"))))
+    async with AsyncClient(Site.mitregate(url), None, retries=ONCE) as client:
+        reply = await client.send(Request(method="GET", url=path("about")))
     if reply.status != 200:
         raise error_of(reply)
     return decoded(reply.body, About)

@@ -5,12 +5,11 @@ import tempfile
 from asyncio.subprocess import Process
 from pathlib import Path
 
-from mitregate import client
 from mitregate.cli.demo_narrator import Narrator
 from mitregate.cli.demo_payload import COMMITS, key_of, payload
 from mitregate.cli.demo_sink import Sink
 from mitregate.cli.demo_stage import Ended, Stage, Surprise
-from mitregate.cli.desk import RemoteDesk, decoded, log_in, open_talker
+from mitregate.cli.desk import RemoteDesk, decoded, open_client
 from mitregate.cli.exits import NO, OK
 from mitregate.cli.gates import Deployment, find_gate
 from mitregate.cli.options import AsJson
@@ -174,8 +173,8 @@ class Demo:
 
     async def _gate(self, gate_id: str | None, deployment: Deployment) -> Gate:
         """Ask the server for a gate, as the app."""
-        async with open_talker() as talker:
-            desk = RemoteDesk(self._stage.app_settings, talker)
+        async with open_client(self._stage.app_settings) as client:
+            desk = RemoteDesk(self._stage.app_settings, client)
             return decoded(await find_gate(desk, gate_id, deployment), Gate)
 
     async def _expect_end(self, waiting: Process, code: int) -> None:
@@ -190,10 +189,8 @@ class Demo:
         )
 
     async def _expect_poll(self, number: int, status: str) -> None:
-        site = client.ours(self._stage.url)
-        async with open_talker() as talker:
-            access = await log_in(self._stage.app_settings, talker)
-            found = await talker.converse(client.gating_status(site, access, key_of(number)))
+        async with open_client(self._stage.app_settings) as client:
+            found = await client.gating_status(key_of(number))
         if found.gating_status != status:
             raise Surprise(f"the poll says {status}", f"it says {found.gating_status}")
         self._tell.good(f"A poll of the gating status says {found.gating_status}.")

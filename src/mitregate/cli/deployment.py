@@ -4,9 +4,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from mitregate.core.deployments import EnvironmentType, State
+from mitregate.client import GATING, Association, Deployment, Environment, Key, Pipeline
+from mitregate.core.deployments import Commit, EnvironmentType, State
 from mitregate.core.errors import Malformed
-from mitregate.wire.jira_values import GATING_COMMAND, SCHEMA_VERSION
 
 
 class Described(Struct, frozen=True, kw_only=True):
@@ -31,27 +31,25 @@ class Described(Struct, frozen=True, kw_only=True):
     commits: tuple[str, ...] = ()
 
 
-def check(described: Described) -> None:
-    """Refuse a description that does not say which deployment it is.
+def check(described: Described) -> Key:
+    """Refuse a description that does not say which deployment it is; give its key.
 
     Raises:
         Malformed: the pipeline, the environment or the sequence number is missing, or a commit is not readable.
     """
-    named = {
-        "--pipeline": described.pipeline,
-        "--environment": described.environment,
-        "--sequence": described.sequence,
-    }
-    missing = [name for name, value in named.items() if value is None]
-    if missing:
-        message = f"It is not said which deployment this is: {', '.join(missing)} is missing."
+    pipeline, environment, sequence = described.pipeline, described.environment, described.sequence
+    if pipeline is None or environment is None or sequence is None:
+        named = {"--pipeline": pipeline, "--environment": environment, "--sequence": sequence}
+        missing = ", ".join(name for name, value in named.items() if value is None)
+        message = f"It is not said which deployment this is: {missing} is missing."
         raise Malformed(message, advice="Give --pipeline, --environment and --sequence; or a JSON file with --file.")
     for commit in described.commits:
         _commit(commit)
+    return Key(pipeline_id=pipeline, environment_id=environment, deployment_sequence_number=sequence)
 
 
-def body_of(described: Described, *, server: str, now: datetime) -> dict[str, object]:
-    """Write the body of `POST …/bulk` for one deployment.
+def deployment_of(described: Described, *, server: str, now: datetime) -> Deployment:
+    """Make the deployment that is to be submitted.
 
     Args:
         described: what was said; `check` has seen it.
@@ -59,47 +57,45 @@ def body_of(described: Described, *, server: str, now: datetime) -> dict[str, ob
         now: the server's time; what was not numbered is numbered by it, so that runners whose clocks differ do not
             overtake each other.
     """
+    key = check(described)
     url = described.url or described.pipeline_url or server
-    name = described.pipeline_name or described.pipeline
-    deployment: dict[str, object] = {
-        "schemaVersion": SCHEMA_VERSION,
-        "deploymentSequenceNumber": described.sequence,
-        "updateSequenceNumber": _number(described, now),
-        "displayName": described.display_name or f"{name} #{described.sequence}",
-        "url": url,
-        "description": described.description,
-        "lastUpdated": now,
-        "state": described.state,
-        "pipeline": {"id": described.pipeline, "displayName": name, "url": described.pipeline_url or url},
-        "environment": {
-            "id": described.environment,
-            "displayName": described.environment_name or described.environment,
-            "type": described.environment_type or EnvironmentType.UNMAPPED,
-        },
-        "associations": _associations(described),
-    }
-    if described.label is not None:
-        deployment["label"] = described.label
-    if described.gate if described.gate is not None else described.state is State.PENDING:
-        deployment["commands"] = [{"command": GATING_COMMAND}]
-    return {"deployments": [deployment]}
+    name = described.pipeline_name or key.pipeline_id
+    asks = described.gate if described.gate is not None else described.state is State.PENDING
+    return Deployment(
+        deployment_sequence_number=key.deployment_sequence_number,
+        update_sequence_number=_number(described, now),
+        display_name=described.display_name or f"{name} #{key.deployment_sequence_number}",
+        url=url,
+        description=described.description,
+        last_updated=now,
+        label=described.label,
+        state=described.state,
+        pipeline=Pipeline(id=key.pipeline_id, display_name=name, url=described.pipeline_url or url),
+        environment=Environment(
+            id=key.environment_id,
+            display_name=described.environment_name or key.environment_id,
+            type=described.environment_type or EnvironmentType.UNMAPPED,
+        ),
+        associations=_associations(described),
+        commands=(GATING,) if asks else None,
+    )
 
 
 def _number(described: Described, now: datetime) -> int:
     return described.update_sequence if described.update_sequence is not None else round(now.timestamp() * 1000)
 
 
-def _associations(described: Described) -> list[dict[str, object]]:
-    kinds: dict[str, tuple[object, ...]] = {
-        "issueIdOrKeys": described.issues,
-        "serviceIdOrKeys": described.services,
-        "commit": tuple(_commit(commit) for commit in described.commits),
-    }
-    return [{"associationType": kind, "values": values} for kind, values in kinds.items() if values]
+def _associations(described: Described) -> tuple[Association, ...]:
+    kinds = (
+        Association.issues(*described.issues),
+        Association.services(*described.services),
+        Association.commits(*map(_commit, described.commits)),
+    )
+    return tuple(kind for kind in kinds if kind.values)
 
 
-def _commit(text: str) -> dict[str, str]:
+def _commit(text: str) -> Commit:
     repository, _, commit = text.rpartition("@")
     if not (repository and commit):
         raise Malformed(f"The commit {text!r} has no repository.", advice="Write it as REPOSITORY@HASH.")
-    return {"repositoryId": repository, "commitHash": commit}
+    return Commit(repository_id=repository, hash=commit)

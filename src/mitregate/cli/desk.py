@@ -5,20 +5,20 @@ With `MITREGATE_URL` requests go to that server, as the person of `MITREGATE_TOK
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import Raw
-from msgspec.structs import replace
 
-from mitregate import client, settings
+from mitregate import settings
 from mitregate.cli.records import About, Page
+from mitregate.client import ONCE, AsyncClient, Bearer, OAuth, Pause, Proof, Retries, Site, error_of
 from mitregate.core.errors import Misconfigured, Unproven, Unreachable
 from mitregate.settings import Settings
-from mitregate.wire.http import Conversation, Reply, Request
+from mitregate.wire.http import Reply, Request
 
 T = TypeVar("T")
 
@@ -29,9 +29,6 @@ PAGE = 200
 
 PATIENCE = 90.0
 """Seconds that one answer may take; a server holds a wait for up to 60."""
-
-LARGEST_ANSWER = 32 * 1024 * 1024
-"""Bytes of an answer that are read, at most."""
 
 Body = Mapping[str, object]
 
@@ -45,48 +42,28 @@ class Desk(Protocol):
         """Hand in a request; `Unreachable` if nobody answers."""
 
 
-class Talker(Protocol):
-    """What performs conversations."""
-
-    async def converse(self, conversation: Conversation[T]) -> T:
-        """Carry a conversation to its end."""
-
-
 class RemoteDesk:
     """The desk of a server."""
 
     is_local = False
 
-    def __init__(self, here: Settings, talker: Talker, access: str | None = None) -> None:
-        """Know the server, who asks, what carries the requests, and the app's access token if there is one."""
-        self._url = address_of(here)
+    def __init__(self, here: Settings, client: AsyncClient, retries: Retries = ONCE) -> None:
+        """Know who asks, what carries the requests, and when to try again."""
         self._here = here
-        self._talker = talker
-        self._access = access or here.token or None
+        self._client = client
+        self._retries = retries
 
     async def call(self, request: Request) -> Reply:
-        """Hand in a request, with a token; an app's token that is no longer good is replaced once.
+        """Hand in a request, with a token.
 
         Raises:
-            Unproven: the person's token is not good there.
+            Unproven: the token is not good there.
         """
-        reply = await self._call(request)
-        if reply.status == 401 and not self._here.token:
-            self._access = None
-            reply = await self._call(request)
-        if reply.status == 401 and self._here.token:
-            advice = f"Set MITREGATE_TOKEN to a token that is good at {self._url}; `mitregate token add` makes one."
-            raise Unproven(client.error_of(reply).message, advice=advice)
+        with explained(self._here):
+            reply = await self._client.send(request, retries=self._retries)
+            if reply.status == 401 and self._here.token:
+                raise error_of(reply)
         return reply
-
-    async def _call(self, request: Request) -> Reply:
-        try:
-            if self._access is None:
-                self._access = await log_in(self._here, self._talker)
-            headers = {**request.headers, "authorization": f"Bearer {self._access}"}
-            return await self._talker.converse(single(replace(request, url=self._url + request.url, headers=headers)))
-        except Unreachable as error:
-            raise nobody_there(self._here, error) from error
 
 
 class LocalDesk:
@@ -122,8 +99,8 @@ async def open_desk(here: Settings, *, for_app: bool = False) -> AsyncIterator[D
             message = "MITREGATE_URL is set, but not who asks there."
             advice = "Set MITREGATE_TOKEN to an API token; or unset MITREGATE_URL to work on the local database."
             raise Misconfigured(message, advice=advice)
-        async with open_talker() as talker:
-            yield RemoteDesk(here, talker)
+        async with open_client(here) as client:
+            yield RemoteDesk(here, client)
         return
     from mitregate import wiring
 
@@ -133,34 +110,50 @@ async def open_desk(here: Settings, *, for_app: bool = False) -> AsyncIterator[D
 
 
 @asynccontextmanager
-async def open_talker() -> AsyncIterator[Talker]:
-    """Open what talks to servers that the operator names, be they internal."""
-    from mitregate.outbound import Outbound
-
-    outbound = Outbound(guard=False, timeout=PATIENCE, largest_body=LARGEST_ANSWER)
-    try:
-        yield outbound
-    finally:
-        await outbound.close()
-
-
-async def log_in(here: Settings, talker: Talker) -> str:
-    """Get an access token for the app that the settings name.
+async def open_client(
+    here: Settings, *, retries: Retries = ONCE, on_pause: Callable[[Pause], None] | None = None
+) -> AsyncIterator[AsyncClient]:
+    """Open a client of the server, for the person or the app that the settings name.
 
     Raises:
-        Misconfigured: they name none.
-        Unproven: its id or secret is wrong.
+        Misconfigured: they name neither, or the server's address is none.
     """
+    try:
+        site = Site.mitregate(address_of(here))
+    except Misconfigured as error:
+        raise Misconfigured(error.message, advice="Set MITREGATE_URL as in https://gate.example.com.") from None
+    async with AsyncClient(site, proof_of(here), retries=retries, timeout=PATIENCE, on_pause=on_pause) as client:
+        yield client
+
+
+def proof_of(here: Settings) -> Proof:
+    """Take from the settings what proves the person, or else the app.
+
+    Raises:
+        Misconfigured: they name neither.
+    """
+    if here.token:
+        return Bearer(token=here.token)
     if not (here.client_id and here.client_secret):
         message = "MITREGATE_CLIENT_ID and MITREGATE_CLIENT_SECRET are not both set."
         raise Misconfigured(message, advice="Set them to what `mitregate app add NAME` prints.")
-    site = client.ours(address_of(here))
+    return OAuth(client_id=here.client_id, client_secret=here.client_secret)
+
+
+@contextmanager
+def explained(here: Settings) -> Iterator[None]:
+    """Say which setting to look at when the server does not answer, or does not know who asks."""
     try:
-        access = await talker.converse(client.token(site, here.client_id, here.client_secret))
+        yield
+    except Unreachable as error:
+        advice = f"Check that the server runs at {address_of(here)}; MITREGATE_URL says where it is."
+        raise Unreachable(error.message, advice=advice) from error
     except Unproven as error:
         advice = "Correct MITREGATE_CLIENT_ID and MITREGATE_CLIENT_SECRET."
+        if here.token:
+            where = address_of(here)
+            advice = f"Set MITREGATE_TOKEN to a token that is good at {where}; `mitregate token add` makes one."
         raise Unproven(error.message, advice=advice) from error
-    return access.access_token
 
 
 def is_app(here: Settings) -> bool:
@@ -171,12 +164,6 @@ def is_app(here: Settings) -> bool:
 def address_of(here: Settings) -> str:
     """Say where the server is: at the URL that is set, else on this machine."""
     return here.url.rstrip("/") or here.public_url
-
-
-def nobody_there(here: Settings, error: Unreachable) -> Unreachable:
-    """Say where to look when the server does not answer."""
-    advice = f"Check that the server runs at {address_of(here)}; MITREGATE_URL says where it is."
-    return Unreachable(error.message, advice=advice)
 
 
 def path(*segments: str) -> str:
@@ -211,7 +198,7 @@ async def ask(
     url = f"{where}?{urlencode(conditions)}" if conditions else where
     reply = await desk.call(Request(method=method, url=url, headers=headers, body=sent))
     if not 200 <= reply.status < 300:
-        raise client.error_of(reply)
+        raise error_of(reply)
     return reply.body
 
 
@@ -264,8 +251,3 @@ def answer_to(method: str, where: str, *, body: Body | None = None, query: Mappi
 def answer_pages(where: str, query: Mapping[str, object], limit: int) -> Page:
     """Read one list, as `ask_pages` does."""
     return answer(lambda desk: ask_pages(desk, where, query, limit))
-
-
-def single(request: Request) -> Generator[Request, Reply, Reply]:
-    """Make a conversation of one request, which gives its reply."""
-    return (yield request)

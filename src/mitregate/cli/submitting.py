@@ -5,23 +5,21 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from msgspec import Raw
 from msgspec.structs import asdict, replace
 
-from mitregate import client, settings
-from mitregate.cli.deployment import Described, body_of, check
-from mitregate.cli.desk import RemoteDesk, Talker, about, address_of, decoded, log_in, nobody_there, open_talker
+from mitregate import settings
+from mitregate.cli.deployment import Described, check, deployment_of
+from mitregate.cli.desk import RemoteDesk, about, address_of, decoded, explained, open_client
 from mitregate.cli.exits import EXITS, OK
 from mitregate.cli.options import AsJson
 from mitregate.cli.records import Gate
 from mitregate.cli.terminal import STYLES, plain, show, show_json
-from mitregate.cli.waiting import Patient, conclude, wait_at
-from mitregate.client import GatingState, Key, Outcome
+from mitregate.cli.waiting import Patient, Remarks, conclude, wait_at
+from mitregate.client import USUAL, AsyncClient, Deployment, GatingState, Key, Outcome
 from mitregate.core.deployments import EnvironmentType, State
-from mitregate.core.errors import Malformed, Refused, Unknown, Unreachable
-from mitregate.settings import Settings
+from mitregate.core.errors import Malformed, Refused, Unknown
 
 File = Annotated[
     str | None, typer.Option(help="Submit this JSON file, as the Deployments API takes it; - is standard input.")
@@ -133,33 +131,36 @@ def _read(file: str | None, described: Described) -> bytes | None:
 async def _submit(submitted: bytes | Described, seconds: float | None, *, json: bool) -> int:
     """Submit, show what became of it, and wait for at most *seconds*, if given; give the exit code."""
     here = replace(settings.load(), token="")
-    async with open_talker() as talker:
-        try:
-            access = await log_in(here, talker)
-            desk = RemoteDesk(here, talker, access)
-            if isinstance(submitted, Described):
-                now = (await about(desk)).time
-                submitted = msgspec.json.encode(body_of(submitted, server=address_of(here), now=now))
-            report = await _report(here, talker, access, submitted)
-        except Unreachable as error:
-            raise nobody_there(here, error) from error
+    remarks = Remarks()
+    on_pause = None if json else lambda pause: remarks.note(pause.because)
+    async with open_client(here, retries=USUAL, on_pause=on_pause) as client:
+        whole = await _whole(submitted, RemoteDesk(here, client, USUAL), address_of(here))
+        with explained(here):
+            report = await _report(client, whole)
         if not json:
+            remarks.note(None)
             _tell(report)
         ended = EXITS[Refused] if report.rejected_deployments else OK
         if ended == OK and seconds is not None:
-            report = await _wait(desk, report, seconds)
+            report = await _wait(RemoteDesk(here, client), report, seconds)
     if json:
         show_json(report)
     return ended if ended != OK else _conclude(report, seconds or 0, json=json)
 
 
-async def _report(here: Settings, talker: Talker, access: str, body: bytes) -> Report:
-    site = client.ours(address_of(here))
-    outcome = await talker.converse(client.submit(site, access, body))
+async def _whole(submitted: bytes | Described, desk: RemoteDesk, server: str) -> bytes | Deployment:
+    """Complete a description, with the time at the server."""
+    if isinstance(submitted, bytes):
+        return submitted
+    return deployment_of(submitted, server=server, now=(await about(desk)).time)
+
+
+async def _report(client: AsyncClient, submitted: bytes | Deployment) -> Report:
+    outcome = await client.submit(submitted)
     states: list[GatingState] = []
     for key in outcome.accepted_deployments:
         try:
-            states.append(await talker.converse(client.gating_status(site, access, key)))
+            states.append(await client.gating_status(key))
         except Unknown:
             continue  # it did not ask to be gated
     return Report(**asdict(outcome), gating_statuses=tuple(states))

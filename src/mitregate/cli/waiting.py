@@ -17,7 +17,7 @@ from mitregate.cli.options import AsJson, Environment, Limit, Pipeline, Sequence
 from mitregate.cli.records import Gate, Page
 from mitregate.cli.terminal import STYLES, moment, plain, say, show, show_json
 from mitregate.cli.tracing import say_more
-from mitregate.core.errors import Unsettled
+from mitregate.core.errors import MitregateError, Unsettled
 from mitregate.core.gates import GatingStatus, Stage
 
 HELD = 50
@@ -139,7 +139,7 @@ class Patient:
         """Begin to wait, *seconds* at most."""
         self._desk = desk
         self._deadline = time.monotonic() + seconds
-        self._is_alone = False
+        self._remarks = Remarks()
 
     @property
     def left(self) -> float:
@@ -172,14 +172,22 @@ class Patient:
             except Unsettled as error:
                 if self.left <= 0:
                     raise
-                self._remark(error)
-                await asyncio.sleep(min(next(pauses), max(0.0, self.left)))
+                self._remarks.note(error)
+                await asyncio.sleep(min(max(next(pauses), error.retry_after or 0), max(0.0, self.left)))
             else:
-                self._remark(None)
+                self._remarks.note(None)
                 return body
 
-    def _remark(self, trouble: Unsettled | None) -> None:
-        """Say once that nobody answers, and once that somebody does again."""
+
+class Remarks:
+    """Says once that nobody answers, and once that somebody does again."""
+
+    def __init__(self) -> None:
+        """Begin while all is well."""
+        self._is_alone = False
+
+    def note(self, trouble: MitregateError | None) -> None:
+        """Take note of how a try ended."""
         if trouble is not None and not self._is_alone:
             say(f"{plain(trouble.message)} Trying on.", style="yellow")
         elif trouble is None and self._is_alone:

@@ -84,6 +84,13 @@ class Unsettled(MitregateError):
 
     hint = "Nothing needs to be changed: try again a little later."
 
+    def __init__(
+        self, message: str | None = None, *, advice: str | None = None, retry_after: float | None = None
+    ) -> None:
+        """Say what went wrong, as above, and for how many seconds it asks to be left alone, if it does."""
+        super().__init__(message, advice=advice)
+        self.retry_after = retry_after
+
 
 class Unreachable(Unsettled):
     """The other side could not be reached."""

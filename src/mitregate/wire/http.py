@@ -32,3 +32,8 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 Conversation = Generator[Request, Reply, T]
 """A vendor exchange that ends in a value of type T."""
+
+
+def single(request: Request) -> Generator[Request, Reply, Reply]:
+    """Make a conversation of one request, which gives its reply."""
+    return (yield request)
