@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from mitregate.core.audit import Action
 from mitregate.core.calendar import Calendar
-from mitregate.core.control import control
 from mitregate.core.deployments import Deployment, Pipeline
 from mitregate.core.gates import Gate, Stage, decide
 from mitregate.core.people import AppKind
@@ -34,7 +33,7 @@ def is_of_another_job(act: Act, deployment: Deployment, stored: Deployment) -> b
 def contest(act: Act, stored: Deployment, rival: Deployment) -> Gate | None:
     """Let a job's gate be contested by an update of another one, if it is at stake.
 
-    A gate that is over is none of the other job's business: unless that job asks for one of its own, it is withdrawn.
+    A gate that is over is withdrawn: what one job was allowed must not speak for the other one.
 
     Args:
         act: the use case under way.
@@ -49,7 +48,7 @@ def contest(act: Act, stored: Deployment, rival: Deployment) -> Gate | None:
         return gate
     if gate.stage in AT_STAKE:
         return _shut(act, gate, stored, rival)
-    if gate.stage is Stage.FINISHED and gate.contested is None and control(rival) is None:
+    if gate.stage is Stage.FINISHED and gate.contested is None:
         act.uow.gates.keep(replace(gate, stage=Stage.WITHDRAWN))
         act.record(Action.GATE_WITHDRAWN, gate.id, {"other": rival.project})
     return None
