@@ -14,11 +14,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from cryptography.fernet import Fernet
 
 from tests.acceptance.callers import App, Caller, NoAnswer, Person
+
+C = TypeVar("C", bound=Caller)
 
 PATIENCE_S = 20.0
 """Seconds a process may take to listen, on a busy machine."""
@@ -92,7 +94,7 @@ class Server(Process):
     """A process that listens."""
 
     def __init__(self, port: int, environment: Mapping[str, str], words: Path) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"{'https' if 'MITREGATE_TLS_CERT' in environment else 'http'}://127.0.0.1:{port}"
         super().__init__(["serve"], {**environment, "MITREGATE_PORT": str(port)}, words)
 
     def listens(self) -> Self:
@@ -176,15 +178,16 @@ class House:
 
     def app(self, person: Person, name: str, callback: str | None = None) -> App:
         """Add an app, and call on its behalf."""
-        app = person.add_app(name, callback)
-        self._callers.append(app)
-        return app
+        return self.adopt(person.add_app(name, callback))
+
+    def adopt(self, caller: C) -> C:
+        """Let go of a caller when a server ends or is started again."""
+        self._callers.append(caller)
+        return caller
 
     def first_user(self, server: Server) -> Person:
         """Become the first user of a server."""
-        person = server.set_up()
-        self._callers.append(person)
-        return person
+        return self.adopt(server.set_up())
 
     def is_sound(self) -> None:
         """Insist that no process has told of an error of its own making."""
