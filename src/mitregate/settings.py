@@ -43,13 +43,25 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     base_url: Annotated[
         str,
         _doc(
-            "The address at which people and tools reach this server; links and callbacks carry it. Without it, "
-            "`http://` with host and port. It may have a path, where other things share the host.",
+            "The address at which people and tools reach this server; links and callbacks carry it. It may have a "
+            "path. Without it, `http://`, or `https://` where there is a certificate, with host and port.",
             "https://gate.example.com",
         ),
     ] = ""
     host: Annotated[str, _doc("The address to listen on.", "0.0.0.0")] = "127.0.0.1"  # noqa: S104
     port: Annotated[Port, _doc("The port to listen on; 0 chooses a free one.", "8470")] = 8470
+    tls_cert: Annotated[
+        str,
+        _doc(
+            "The file with the certificate for https, in PEM form, and below it those of its issuers but the root. "
+            "With it the server speaks https alone; SIGHUP makes it read both files again.",
+            "/etc/mitregate/gate.pem",
+        ),
+    ] = ""
+    tls_key: Annotated[
+        str,
+        _doc("The file with the private key of that certificate; it may be the same file.", "/etc/mitregate/gate.key"),
+    ] = ""
     rate_limit: Annotated[
         Count,
         _doc(
@@ -118,7 +130,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def public_url(self) -> str:
         """The base URL without a slash at its end."""
-        return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+        scheme = "https" if self.tls_cert else "http"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.base_url or f"{scheme}://{host}:{self.port}").rstrip("/")
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -146,7 +160,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         message = f"The setting {_variable(name)} is not of the right form: {said[:1].lower()}{said[1:]}."
         advice = "Correct it in the environment or the settings file; the page on settings has an example of each."
         raise Misconfigured(message, advice=advice) from None
-    return _checked(settings)
+    return check(settings)
 
 
 def _variable(name: str) -> str:
@@ -174,7 +188,12 @@ def _from_file(path: str) -> dict[str, object]:
     return values
 
 
-def _checked(settings: Settings) -> Settings:
+def check(settings: Settings) -> Settings:
+    """Look at what the types alone do not tell, and give the settings back.
+
+    Raises:
+        Misconfigured: a setting is of the wrong form, or does not go with another.
+    """
     for name in ("base_url", "url"):
         value: str = getattr(settings, name)
         if value and not value.startswith(("http://", "https://")):
@@ -186,4 +205,8 @@ def _checked(settings: Settings) -> Settings:
     if settings.log_format not in {"console", "json"}:
         message = f"{PREFIX}LOG_FORMAT is {settings.log_format!r}."
         raise Misconfigured(message, advice="Use console or json.")
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        is_set, is_missing = ("CERT", "KEY") if settings.tls_cert else ("KEY", "CERT")
+        message = f"{PREFIX}TLS_{is_set} is set, but {PREFIX}TLS_{is_missing} is not."
+        raise Misconfigured(message, advice="Set both, be they the same file, or neither.")
     return settings

@@ -8,6 +8,7 @@ import gc
 import getpass
 import secrets
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -207,6 +208,7 @@ async def serve(settings: Settings, on_start: Callable[[House], None] = lambda _
     """
     from mitregate.web.server import bind, make_server
 
+    tls = _read_certificate(settings)
     stop = _stop_on_signals()
     with bind(settings.host, settings.port) as listener:
         port: int = listener.getsockname()[1]
@@ -217,7 +219,7 @@ async def serve(settings: Settings, on_start: Callable[[House], None] = lambda _
             open_outbound(settings) as outbound,
         ):
             app, release = doors_of(house, outbound)
-            server = make_server(app, release)
+            server = make_server(app, release, tls=tls)
             jobs = (server.serve([listener]), _work(house, outbound, stop), stop.wait())
             tasks = [asyncio.create_task(job) for job in jobs]
             await server.listening.wait()
@@ -259,6 +261,17 @@ async def _work(house: House, outbound: Outbound, stop: asyncio.Event) -> None:
         lease=timedelta(seconds=settings.outbound_timeout * LEASE_CALLS),
     )
     await worker.run(stop)
+
+
+def _read_certificate(settings: Settings) -> ssl.SSLContext | None:
+    """Read the certificate for https, if there is one, and from now on read it again at each SIGHUP."""
+    if not settings.tls_cert:
+        return None
+    from mitregate.web.certificates import Certificate
+
+    certificate = Certificate(settings.tls_cert, settings.tls_key)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, certificate.renew)
+    return certificate.context
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -46,12 +46,15 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Caller:
-    """One HTTP connection, made anew when it has broken."""
+    """One HTTP connection, made anew when it has broken; *source* is the address of this machine to come from."""
 
-    def __init__(self, url: str, token: str = "", patience: float = 30.0) -> None:
+    def __init__(self, url: str, token: str = "", patience: float = 30.0, source: str = "") -> None:
         self.url = url
         self.token = token
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=patience)
+        parts = urlsplit(url)
+        self._path = parts.path
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(parts.netloc, timeout=patience, source_address=(source, 0) if source else None)
 
     def ask(
         self,
@@ -68,7 +71,9 @@ class Caller:
             body = jsons.dumps(json).encode()
             fields["content-type"] = "application/json"
         try:
-            self._connection.request(method, target, body=body or None, headers={**fields, **(headers or {})})
+            self._connection.request(
+                method, self._path + target, body=body or None, headers={**fields, **(headers or {})}
+            )
             response = self._connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(status=response.status, headers=found, body=response.read())

@@ -1,10 +1,12 @@
 """`doctor`: what it finds, and what it advises."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.running import Run, Server
+from tests.fakes.certificates import DAY, Authority, Issued
 from tests.fakes.sink import running_sink
 
 
@@ -42,6 +44,10 @@ def test_nothing_is_made(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("MITREGATE_OUTBOUND_ALLOW", "0.0.0.0/0", "outbound", "warn"),
         ("MITREGATE_BASE_URL", "http://gate.invalid", "base url", "warn"),
         ("MITREGATE_BASE_URL", "https://", "base url", "fail"),
+        ("MITREGATE_TRUSTED_PROXIES", "0.0.0.0/0", "proxies", "warn"),
+        ("MITREGATE_TRUSTED_PROXIES", "gateway", "proxies", "fail"),
+        ("MITREGATE_TLS_CERT", "gate.pem", "settings", "fail"),
+        ("MITREGATE_BASE_URL", "https://gate.example.com?x", "settings", "fail"),
         ("MITREGATE_HOST", "0.0.0.0", "base url", "warn"),
         ("MITREGATE_SECRET_KEY", "short", "key", "fail"),
         ("MITREGATE_DATABASE", "mysql://x", "database", "fail"),
@@ -100,3 +106,30 @@ def test_a_database_that_is_no_database(run: Run, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("MITREGATE_DATABASE", f"sqlite:///{tmp_path / 'x.db'}")
     monkeypatch.setenv("MITREGATE_PORT", "0")
     assert marks(run)["database"] == "fail"
+
+
+CERTIFICATES: dict[str, tuple[Callable[[Authority], Issued], str, str]] = {
+    "good": (lambda ca: ca.issue("gate.test", ends=90 * DAY), "ok", "The certificate for gate.test is good until"),
+    "ends soon": (lambda ca: ca.issue("gate.test", ends=13 * DAY), "warn", "ends soon"),
+    "ended": (lambda ca: ca.issue("gate.test", starts=-3 * DAY, ends=-DAY), "fail", "has ended"),
+    "not yet": (lambda ca: ca.issue("gate.test", starts=DAY, ends=90 * DAY), "fail", "begins"),
+    "another's": (lambda ca: ca.issue("other.test", ends=90 * DAY), "warn", "is for other.test, not for gate.test"),
+}
+
+
+@pytest.mark.parametrize("case", CERTIFICATES)
+def test_the_certificate_is_looked_at(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, case: str
+) -> None:
+    """A certificate that has ended fails, and one that ends soon or is for another host is a warning."""
+    issue, mark, said = CERTIFICATES[case]
+    issued = issue(Authority(tmp_path_factory.mktemp("ca")))
+    monkeypatch.setenv("MITREGATE_PORT", "0")
+    monkeypatch.setenv("MITREGATE_BASE_URL", "https://gate.test")
+    monkeypatch.setenv("MITREGATE_TLS_CERT", str(issued.certificate))
+    monkeypatch.setenv("MITREGATE_TLS_KEY", str(issued.key))
+    (found,) = [one for one in run("doctor", "--json").json["checks"] if one["name"] == "tls"]
+    assert (found["mark"], said in found["message"]) == (mark, True), found
+    monkeypatch.setenv("MITREGATE_TLS_KEY", "/nowhere/gate.key")
+    (found,) = [one for one in run("doctor", "--json").json["checks"] if one["name"] == "tls"]
+    assert (found["mark"], "/nowhere/gate.key" in found["message"]) == ("fail", True)

@@ -13,6 +13,19 @@ from cryptography.x509.oid import NameOID
 DAY = timedelta(days=1)
 
 
+class Issued:
+    """A certificate and its key, each in a file."""
+
+    def __init__(self, certificate: Path) -> None:
+        self.certificate = certificate
+        self.key = certificate.with_suffix(".key")
+
+    def replace(self, other: "Issued") -> None:
+        """Put another one in its place."""
+        self.certificate.write_bytes(other.certificate.read_bytes())
+        self.key.write_bytes(other.key.read_bytes())
+
+
 class Authority:
     """A certificate authority; servers get their certificates from it, clients trust what it signed."""
 
@@ -26,29 +39,39 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
 
+    @property
+    def pem(self) -> str:
+        """The authority's own certificate."""
+        return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
+
     def client(self) -> ssl.SSLContext:
         """Make what a client needs to trust this authority alone."""
-        pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
-        return ssl.create_default_context(cadata=pem)
+        return ssl.create_default_context(cadata=self.pem)
 
     def server(self, address: str, *, expired: bool = False) -> ssl.SSLContext:
         """Make what a server at *address*, a name or an IP address, needs to prove itself."""
+        issued = self.issue(address, starts=-3 * DAY, ends=-DAY if expired else DAY)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(issued.certificate, issued.key)
+        return context
+
+    def issue(self, *addresses: str, starts: timedelta = -DAY, ends: timedelta = DAY) -> Issued:
+        """Issue a certificate for some names or IP addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([_general_name(address) for address in addresses])
         certificate = (
-            _builder(_name(address), self._name, key, starts=-3 * DAY, ends=-DAY if expired else DAY)
-            .add_extension(x509.SubjectAlternativeName([_general_name(address)]), critical=False)
+            _builder(_name("A test's server"), self._name, key, starts=starts, ends=ends)
+            .add_extension(names, critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        path = self._folder / f"{certificate.serial_number}.pem"
-        path.write_bytes(
+        issued = Issued(self._folder / f"{certificate.serial_number}.pem")
+        issued.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        issued.key.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
-            + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return issued
 
 
 def _name(text: str) -> x509.Name:

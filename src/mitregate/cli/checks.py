@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from mitregate import wiring
+from mitregate import settings, wiring
 from mitregate.cli.desk import decoded, path
 from mitregate.cli.findings import Finding, broken, fine, odd
 from mitregate.cli.records import About
@@ -25,6 +25,7 @@ from mitregate.settings import Settings
 from mitregate.stores import open_store, sqlite
 from mitregate.stores.location import is_postgres, sqlite_path
 from mitregate.stores.sealing import Seal, key_path, read_key
+from mitregate.web.certificates import open_context, read_about
 from mitregate.wire.addresses import parse_networks
 from mitregate.wire.http import Request
 
@@ -35,6 +36,9 @@ EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 DRIFT = timedelta(seconds=2)
 """How far two clocks may differ before windows open noticeably early or late."""
+
+RENEWAL = timedelta(days=14)
+"""How long before its end a certificate should have been renewed."""
 
 LEAST_FREE = 512 * 1024 * 1024
 """Bytes that should be free on the disk."""
@@ -157,6 +161,38 @@ def outbound(here: Settings) -> Finding:
     return fine(f"Callbacks may reach public addresses{f' and {allowed}' if allowed else ' only'}.")
 
 
+def tls(here: Settings) -> Finding:
+    """Look at the certificate for https, if the server has one of its own."""
+    if not here.tls_cert:
+        return fine("The server speaks plain HTTP.")
+    open_context(here.tls_cert, here.tls_key)
+    found, now = read_about(here.tls_cert), wiring.now()
+    renew = "Put a new one in its place, and send the server SIGHUP."
+    if now > found.ends:
+        return broken(f"The certificate in {here.tls_cert} has ended, {found.ends:%Y-%m-%d %H:%M} UTC.", renew)
+    if now < found.begins:
+        advice = "Look at this machine's clock, or wait."
+        return broken(f"The certificate in {here.tls_cert} begins {found.begins:%Y-%m-%d %H:%M} UTC.", advice)
+    if found.ends - now < RENEWAL:
+        return odd(f"The certificate in {here.tls_cert} ends soon, {found.ends:%Y-%m-%d %H:%M} UTC.", renew)
+    host = urlsplit(here.public_url).hostname or ""
+    if not found.is_for(host):
+        advice = "Clients refuse it, unless something before the server has a certificate for that name."
+        return odd(f"The certificate is for {', '.join(found.hosts) or 'no host'}, not for {host}.", advice)
+    return fine(f"The certificate for {host} is good until {found.ends:%Y-%m-%d %H:%M} UTC.")
+
+
+def proxies(here: Settings) -> Finding:
+    """Look at the list of proxies that are believed when they say who calls."""
+    networks = parse_networks(here.trusted_proxies, settings.TRUSTED_PROXIES)
+    if any(network.prefixlen == 0 for network in networks):
+        advice = f"Narrow {settings.TRUSTED_PROXIES} down to your proxies: now every caller can choose an address."
+        return odd("Everybody is believed who they say they are.", advice)
+    if not networks:
+        return fine("No proxy is believed: whoever connects is taken for the caller.")
+    return fine(f"Believed to say who calls: {', '.join(map(str, networks))}.")
+
+
 def certificates(_here: Settings) -> Finding:
     """Look whether https receivers can be proved at all."""
     if not ssl.create_default_context().get_ca_certs() and not ssl.get_default_verify_paths().capath:
@@ -193,8 +229,10 @@ def port(here: Settings) -> Finding:
 
 def _who_listens(here: Settings, where: str, error: OSError) -> Finding:
     host = "127.0.0.1" if here.host in {"0.0.0.0", "::"} else here.host  # noqa: S104
+    url = f"http://{f'[{host}]' if ':' in host else host}:{here.port}"
     try:
-        found = asyncio.run(_about(f"http://{f'[{host}]' if ':' in host else host}:{here.port}"))
+        # The certificate is for the name that people use, seldom for the address to listen on.
+        found = asyncio.run(_about(here.public_url if here.tls_cert else url))
     except MitregateError:
         message = f"Cannot listen on {where}: {error.strerror}."
         return broken(message, "Stop what listens there, or set MITREGATE_HOST and MITREGATE_PORT.")
@@ -221,6 +259,8 @@ ALL: Mapping[str, Callable[[Settings], Finding]] = {
     "base url": base_url,
     "outbound": outbound,
     "certificates": certificates,
+    "tls": tls,
+    "proxies": proxies,
     "clock": clock,
     "port": port,
     "server": server,

@@ -25,6 +25,14 @@ Port = Annotated[
     typer.Option(help="The port to listen on, in place of the setting; 0 takes a free one.", min=0, max=65535),
 ]
 
+TlsCert = Annotated[
+    str | None,
+    typer.Option(help="The file with the certificate for https, in PEM form, in place of the setting.", metavar="FILE"),
+]
+TlsKey = Annotated[
+    str | None, typer.Option(help="The file with its private key, in place of the setting.", metavar="FILE")
+]
+
 WELCOME = """
 Mitregate {version} serves at {url}   (Ctrl-C stops it)
 
@@ -65,6 +73,8 @@ def serve(
     *,
     host: Host = None,
     port: Port = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     migrate: Annotated[
         bool, typer.Option("--migrate", help="Bring a PostgreSQL database up to date first; SQLite always is.")
     ] = False,
@@ -72,12 +82,14 @@ def serve(
 ) -> None:
     """Serve the APIs and the pages, and do the worker's part, until Ctrl-C or SIGTERM.
 
-    A database of SQLite's is made and brought up to date by itself. With --json, one line says where it serves.
+    A database of SQLite's is made and brought up to date by itself. With a certificate it speaks https alone, and reads
+    its files again at SIGHUP. With --json, one line says where it serves.
     """
     from mitregate import wiring
 
     here = settings.load()
-    here = replace(here, host=here.host if host is None else host, port=here.port if port is None else port)
+    given = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key}
+    here = settings.check(replace(here, **{name: value for name, value in given.items() if value is not None}))
     wiring.set_up_logging(here.log_format)
     if migrate or not is_postgres(here.database):
         bring_up_to_date(here.database)

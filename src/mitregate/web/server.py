@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import socket
+import ssl
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -64,13 +65,19 @@ def bind(host: str, port: int) -> socket.socket:
         raise Misconfigured(message, advice=advice) from None
 
 
-def make_server(app: plain.Asgi, release: Callable[[], None], patience: float = PATIENCE) -> Server:
+def make_server(
+    app: plain.Asgi,
+    release: Callable[[], None],
+    patience: float = PATIENCE,
+    tls: ssl.SSLContext | None = None,
+) -> Server:
     """Make a server for *app*; `await server.serve([socket])` runs it until `server.should_exit` is set.
 
     Args:
         app: what answers.
         release: what sends waiting callers home; called once when the server stops.
         patience: seconds in which a request must have arrived.
+        tls: what to prove itself by; without it the server speaks plain HTTP.
     """
     config = uvicorn.Config(
         app,
@@ -85,4 +92,7 @@ def make_server(app: plain.Asgi, release: Callable[[], None], patience: float = 
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=IDLE,
     )
+    if tls is not None:
+        config.load()  # which would make a context of its own, of files
+        config.ssl = tls
     return Server(config, release)
