@@ -27,7 +27,7 @@ ONE, OTHER = "harbour/Aa", "harbour/BB"
 
 def server(world: World, name: str = "jenkins") -> Principal:
     """Add a Jenkins server."""
-    return principal_of(world.do(ADMIN, jenkins.add_server, name, jenkins.SCOPES).app)
+    return principal_of(world.do(ADMIN, jenkins.add_server, name).app)
 
 
 def told(app: Principal, job: str, update: int = 1, state: State = State.PENDING) -> Deployment:
@@ -174,7 +174,7 @@ def test_other_tools_may_rename(world: World) -> None:
 
 def test_the_app_is_told(world: World) -> None:
     """An app with a callback is told that its gate is invalid now."""
-    made = world.do(ADMIN, jenkins.add_server, "jenkins", jenkins.SCOPES, "https://ci.example.com/hook")
+    made = world.do(ADMIN, jenkins.add_server, "jenkins", "https://ci.example.com/hook")
     app = principal_of(made.app)
     world.submit(app, told(app, ONE), told(app, OTHER))
     while claims := world.claim():
@@ -214,7 +214,7 @@ class Colliding:
     def __init__(self, world: World, uow: UnitOfWork) -> None:
         self.world = world
         self.uow = uow
-        made = jenkins.add_server(begin(world.ports, uow, ADMIN), world.ports.new_id(), jenkins.SCOPES)
+        made = jenkins.add_server(begin(world.ports, uow, ADMIN), world.ports.new_id())
         self.app = principal_of(made.app)
         self.waits: dict[str, bool] = {ONE: False, OTHER: False}
         self.last = ""

@@ -24,6 +24,7 @@ class NewServer(Struct, frozen=True, kw_only=True):
     """A Jenkins server just added, or one whose secret was just replaced; the secrets are never shown again."""
 
     app: App
+    server: JenkinsServer
     secret: str
     signing_secret: str | None = None
 
@@ -39,18 +40,18 @@ class Call(Struct, frozen=True, kw_only=True):
 # --- servers and their secrets ---
 
 
-def add_server(act: Act, name: str, scopes: frozenset[Scope], callback_url: str | None = None) -> NewServer:
+def add_server(act: Act, name: str, callback_url: str | None = None) -> NewServer:
     """Add an app that is a Jenkins server: with a web-trigger and its secret, and without client credentials.
 
     Raises:
         Forbidden, Malformed, Stale: as for any other app.
     """
-    made = admit.add_app(act, name, scopes, callback_url)
+    made = admit.add_app(act, name, SCOPES, callback_url)
     secret = act.ports.new_secret()
     server = JenkinsServer(server_uuid=act.ports.new_id(), secret=act.ports.seal(secret))
     app = replace(made.app, secret_hash="", jenkins=server)
     act.uow.apps.keep(app)
-    return NewServer(app=app, secret=secret, signing_secret=made.signing_secret)
+    return NewServer(app=app, server=server, secret=secret, signing_secret=made.signing_secret)
 
 
 def rotate(act: Act, app_id: str, *, is_urgent: bool = False) -> NewServer:
@@ -79,7 +80,7 @@ def rotate(act: Act, app_id: str, *, is_urgent: bool = False) -> NewServer:
     server = replace(app.jenkins, secret=act.ports.seal(secret), earlier_secret=earlier)
     act.uow.apps.keep(replace(app, jenkins=server))
     act.record(Action.APP_ROTATED, app.id, {"name": app.name, "urgent": "yes" if is_urgent else "no"})
-    return NewServer(app=replace(app, jenkins=server), secret=secret)
+    return NewServer(app=replace(app, jenkins=server), server=server, secret=secret)
 
 
 def end_earlier_secret(act: Act) -> None:
