@@ -22,6 +22,7 @@ async def test_an_app_is_added_listed_and_removed(stage: Stage) -> None:
     assert set(made) == {
         "id",
         "name",
+        "kind",
         "clientId",
         "clientSecret",
         "signingSecret",

@@ -44,7 +44,7 @@ def claim(act: Act, limit: int, busy: Sequence[str], lease: timedelta = LEASE) -
 def whither(uow: UnitOfWork, job: Job) -> str:
     """Name the host, with its port, that *job* leads to; an empty text if it leads nowhere any more."""
     app = uow.apps.get(job.lane)
-    return host_of(_address(app) or "") if app is not None else ""
+    return host_of(address_of(app) or "") if app is not None else ""
 
 
 def prepare(act: Act, claimed: Claim) -> Conversation[Outcome] | Job:
@@ -135,7 +135,7 @@ def retry(act: Act, job_id: str) -> Job:
 
 def _receiver(act: Act, app: App) -> Receiver | None:
     """Say where *app* is told verdicts, and unseal what they are signed with; None if nowhere."""
-    url, sealed = _address(app), app.connect.shared_secret if app.connect is not None else app.signing_secret
+    url, sealed = address_of(app), app.connect.shared_secret if app.connect is not None else app.signing_secret
     if url is None:
         return None
     secret = act.ports.unseal(sealed) if sealed else ""
@@ -144,7 +144,7 @@ def _receiver(act: Act, app: App) -> Receiver | None:
     return Receiver(url=url, secret=secret, base_url=app.connect.descriptor.base_url, issuer=app.connect.client_key)
 
 
-def _address(app: App) -> str | None:
+def address_of(app: App) -> str | None:
     """Say which URL is told the verdicts of *app*; None if none is."""
     if app.connect is None:
         return app.callback_url

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from mitregate.core.audit import Action
+from mitregate.core.errors import Unknown
 from mitregate.core.installations import InstallKey
 from mitregate.core.people import Permission
 from mitregate.flows.act import Act
@@ -44,9 +45,17 @@ def newest(uow: UnitOfWork) -> InstallKey | None:
     return next(iter(_all(uow)), None)
 
 
-def public_key(uow: UnitOfWork, kid: str) -> str | None:
-    """Read the public half of the key named *kid*, as PEM; None if there is none, or it is served no more."""
-    return next((key.public_key for key in _all(uow) if key.id == kid), None)
+def public_key(uow: UnitOfWork, kid: str) -> str:
+    """Read the public half of the key named *kid*, as PEM.
+
+    Raises:
+        Unknown: there is none, or it is served no more.
+    """
+    for key in _all(uow):
+        if key.id == kid:
+            return key.public_key
+    message = "There is no key of that name here."
+    raise Unknown(message, advice="The name is the `kid` of the token that came with an installation.")
 
 
 def add_first(act: Act, pair: KeyPair) -> InstallKey:

@@ -3,23 +3,26 @@
 from datetime import timedelta
 from typing import Annotated
 
-from litestar import delete, get, post
+from litestar import Response, delete, get, post
 from litestar.params import JSONBody, QueryParameter
 
 from mitregate.core.errors import Malformed
 from mitregate.core.people import App, Permission, Principal, Scope, Token, User
-from mitregate.flows import admit, withdraw
+from mitregate.flows import admit
 from mitregate.ports import UnitOfWork
+from mitregate.web import installing
 from mitregate.web.bodies import NewApp, NewToken, NewUser
-from mitregate.web.counter import SECURED, Asker, Desk, Id, refusals
+from mitregate.web.counter import NOTHING, SECURED, Asker, Desk, Id, refusals
 from mitregate.web.people_views import (
     AppList,
+    HandledAppOut,
     NewAppOut,
     NewTokenOut,
     TokenList,
     UserList,
     UserOut,
     app_out,
+    handled_app_out,
     new_app_out,
     new_token_out,
     token_out,
@@ -62,14 +65,19 @@ async def add_app(office: Desk, principal: Asker, data: JSONBody[NewApp]) -> New
     "/apps/{app_id:str}",
     operation_id="removeApp",
     summary="Remove an app",
-    description="Removes an app with its deployments and deliveries; what was decided stays on record.",
+    description=(
+        "Removes an app with its deployments and deliveries; what was decided stays on record. A Connect app is told "
+        "so, and the answer to that is 200 with what it said; it is removed whatever that was. Needs `administer`."
+    ),
     tags=APPS,
     security=SECURED,
-    responses=refusals(401, 403, 404),
+    status_code=200,
+    responses={**refusals(401, 403, 404), 204: NOTHING},
 )
-async def remove_app(office: Desk, principal: Asker, app_id: Id) -> None:
+async def remove_app(office: Desk, principal: Asker, app_id: Id) -> Response[HandledAppOut | None]:
     """Remove an app."""
-    await office.transact(principal, withdraw.remove_app, app_id)
+    handled = await installing.remove_app(office, principal, app_id)
+    return Response(handled_app_out(handled)) if handled.told else Response(None, status_code=204)
 
 
 @get(

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from mitregate.web import plain, porch
 from mitregate.web.deployments import Deployments
+from mitregate.web.install_keys import FOLDERS, InstallKeys
 from mitregate.web.jenkins import WebTrigger
 from mitregate.web.native import make_native
 from mitregate.web.oauth import Site
 from mitregate.web.office import Office
 from mitregate.web.others import Others
 from mitregate.web.quota import Quota
-from mitregate.wire import jenkins
+from mitregate.web.upm import PluginManager
+from mitregate.wire import jenkins, upm
 from mitregate.wire.addresses import Network
 from mitregate.wire.jira_others import other_api
 
@@ -19,6 +21,9 @@ FAMILIES = (b"/rest/deployments/", b"/jira/deployments/")
 
 GATEWAY = b"/ex/jira/"
 """What these begin with, and what the paths of all other APIs there begin with, too."""
+
+PLUGINS = (upm.ROOT.encode(),)
+"""What the paths of the plugin manager begin with."""
 
 
 def make_app(office: Office, *, rate_limit: int = 0, trusted_proxies: Sequence[Network] = ()) -> plain.Asgi:
@@ -33,6 +38,8 @@ def make_app(office: Office, *, rate_limit: int = 0, trusted_proxies: Sequence[N
     others = Others(office)
     site = Site(office)
     native = make_native(office)
+    install_keys = InstallKeys(office)
+    plugins = PluginManager(office)
     exact: dict[bytes, plain.Asgi] = {
         b"/oauth/token": site.token,
         b"/oauth/token/accessible-resources": site.resources,
@@ -51,6 +58,10 @@ def make_app(office: Office, *, rate_limit: int = 0, trusted_proxies: Sequence[N
             await deployments(scope, receive, send)
         elif path in exact:
             await exact[path](scope, receive, send)
+        elif path.startswith(FOLDERS):
+            await install_keys(scope, receive, send)
+        elif path.startswith(PLUGINS):
+            await plugins(scope, receive, send)
         elif other_api(path) is not None:
             await others(scope, receive, send)
         else:

@@ -38,6 +38,12 @@ class NewApp(Body, frozen=True, kw_only=True):
     callback_url: Annotated[str | None, Meta(description="Where to tell it verdicts, by signed webhooks.")] = None
 
 
+class AppToInstall(Body, frozen=True, kw_only=True):
+    """A Connect app to be installed."""
+
+    descriptor_url: Annotated[str, Meta(description="Where it describes itself, often …/atlassian-connect.json.")]
+
+
 class NewUser(Body, frozen=True, kw_only=True):
     """A user to be added."""
 

@@ -68,6 +68,10 @@ def refusals(*statuses: Refusal) -> dict[int, ResponseSpec]:
     }
 
 
+NOTHING = ResponseSpec(None, description=HTTPStatus.NO_CONTENT.phrase, generate_examples=False)
+"""What a route documents that sometimes has nothing to say."""
+
+
 def cut(items: Sequence[T], limit: int) -> tuple[Sequence[T], bool]:
     """Cut a page out of what was read, which is one more than *limit* if there is more; say whether there is."""
     return items[:limit], len(items) > limit

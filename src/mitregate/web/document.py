@@ -11,7 +11,7 @@ from litestar.openapi.spec import Components, License, SecurityScheme, Server, T
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
-from mitregate.web import bodies, counter, people_views, views
+from mitregate.web import bodies, connect_views, counter, people_views, views
 from mitregate.web.counter import BEARER
 
 Json = dict[str, Any]
@@ -83,18 +83,30 @@ def _tidy(operation: Json) -> None:
     if list(responses.get("400", {}).get("content", {})) == ["application/json"]:
         del responses["400"]
     sent = operation.get("requestBody", {})
-    for media in sent.get("content", {}).values():
-        kinds = [each for each in media["schema"].get("oneOf", []) if each != {"type": "null"}]
-        if kinds:
-            media["schema"], sent["required"] = kinds[0], False
+    if _is_left_out(sent):
+        sent["required"] = False
     for status, response in responses.items():
         if status.startswith("2"):
             response["description"] = HTTPStatus(int(status)).phrase
+            _is_left_out(response)
+
+
+def _is_left_out(body: Json) -> bool:
+    """Tell whether a body may be left out, for which the framework makes up a null that is never sent; take that away.
+
+    A reply without a body is another one: its status says so.
+    """
+    is_left_out = False
+    for media in body.get("content", {}).values():
+        kinds = [each for each in media["schema"].get("oneOf", []) if each != {"type": "null"}]
+        if kinds:
+            media["schema"], is_left_out = kinds[0], True
+    return is_left_out
 
 
 def _describe(name: str, schema: Json) -> None:
     """Add to a schema what its type says of itself, which the framework leaves out."""
-    for module in (views, people_views, bodies, counter):
+    for module in (views, people_views, connect_views, bodies, counter):
         kind = getattr(module, name, None)
         if isinstance(kind, type) and issubclass(kind, Struct):
             schema["description"] = (getdoc(kind) or "").partition("\n")[0]

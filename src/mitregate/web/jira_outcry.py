@@ -16,16 +16,32 @@ Write = Callable[[Sequence[str], str | None], bytes]
 log = structlog.get_logger()
 
 
-async def cry_out(send: plain.Send, error: Exception, write: Write) -> None:
-    """Answer with *error*; of what nobody foresaw only a trace id leaves, and the traceback stays in the log."""
+async def cry_out(
+    send: plain.Send, error: Exception, write: Write, content_type: str = plain.JSON, challenge: str = CHALLENGE
+) -> None:
+    """Answer with *error*; of what nobody foresaw only a trace id leaves, and the traceback stays in the log.
+
+    Args:
+        send: where to answer.
+        error: what went wrong.
+        write: writes the body.
+        content_type: what the body is.
+        challenge: how the caller may prove who it is, where it has not.
+    """
     if isinstance(error, MitregateError):
         status = status_of(error)
         if status >= 500:
             log.warning("jira.unsettled", error=type(error).__name__, detail=error.message)
         body = write([f"{message_of(error)} {error.advice()}"], None)
-        headers = headers_of(error) | ({"www-authenticate": CHALLENGE} if isinstance(error, Unproven) else {})
-        await plain.reply(send, status, body, headers=headers)
+        headers = headers_of(error) | ({"www-authenticate": challenge} if isinstance(error, Unproven) else {})
+        await plain.reply(send, status, body, content_type, headers)
     else:
         trace_id = secrets.token_hex(8)
         log.error("jira.failed", trace_id=trace_id, exc_info=error)
-        await plain.reply(send, 500, write(["Something went wrong in Mitregate."], trace_id))
+        await plain.reply(send, 500, write(["Something went wrong in Mitregate."], trace_id), content_type)
+
+
+def write_text(messages: Sequence[str], trace_id: str | None = None) -> bytes:
+    """Write messages for people, who see them in a terminal."""
+    traced = [] if trace_id is None else [f"Look for {trace_id} in the server's log."]
+    return " ".join([*messages, *traced]).encode()

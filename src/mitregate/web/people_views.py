@@ -4,9 +4,13 @@ from datetime import datetime
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import asdict
 
-from mitregate.core.people import App, Permission, Role, Scope, Token, TokenKind, User
+from mitregate.core.people import App, AppKind, Permission, Role, Scope, Token, TokenKind, User
 from mitregate.flows import admit
+from mitregate.flows.deliver import address_of
+from mitregate.web.connect_views import ConnectOut, ToldOut, connect_out, told_out
+from mitregate.web.installing import Handled
 from mitregate.web.views import View, given
 
 Once = Annotated[str, Meta(description="Shown this once and never again.")]
@@ -43,10 +47,18 @@ class AppOut(View, frozen=True, kw_only=True):
 
     id: str
     name: str
-    client_id: str
+    kind: Annotated[AppKind, Meta(description="How it proves who it is, and how it is told verdicts.")]
+    client_id: Annotated[str, Meta(description="What it gets access tokens with, if it does.")] | UnsetType = UNSET
     scopes: tuple[Scope, ...]
     callback_url: str | UnsetType = UNSET
+    connect: Annotated[ConnectOut, Meta(description="What there is to a Connect app besides.")] | UnsetType = UNSET
     created_at: datetime
+
+
+class HandledAppOut(AppOut, frozen=True, kw_only=True):
+    """A Connect app, and what it answered when it was told what happened to it."""
+
+    told: tuple[ToldOut, ...]
 
 
 class NewAppOut(AppOut, frozen=True, kw_only=True):
@@ -116,26 +128,27 @@ def app_out(app: App) -> AppOut:
     return AppOut(
         id=app.id,
         name=app.name,
-        client_id=app.client_id,
+        kind=app.kind,
+        client_id=given(app.client_id if app.secret_hash else None),
         scopes=tuple(sorted(app.scopes)),
-        callback_url=given(app.callback_url),
+        callback_url=given(address_of(app)),
+        connect=given(connect_out(app.connect) if app.connect is not None else None),
         created_at=app.created_at,
     )
 
 
+def handled_app_out(handled: Handled) -> HandledAppOut:
+    """Show a Connect app with what it was told."""
+    return HandledAppOut(**asdict(app_out(handled.app)), told=tuple(told_out(told) for told in handled.told))
+
+
 def new_app_out(made: admit.NewApp) -> NewAppOut:
     """Show an app just added, this once with its secrets."""
-    app = made.app
     return NewAppOut(
-        id=app.id,
-        name=app.name,
-        client_id=app.client_id,
+        **asdict(app_out(made.app)),
         client_secret=made.client_secret,
         signing_secret=given(made.signing_secret),
         cloud_id=made.cloud_id,
-        scopes=tuple(sorted(app.scopes)),
-        callback_url=given(app.callback_url),
-        created_at=app.created_at,
     )
 
 

@@ -11,6 +11,7 @@ Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
