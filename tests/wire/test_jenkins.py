@@ -31,7 +31,7 @@ SECRET = "kX3p-jWm_Q9" * 4
 
 def read(request: dict[str, Any], **claims: object) -> Message:
     """Read a request as the plugin wraps it."""
-    return read_token(token_of(request, SECRET, NOW.timestamp(), **claims), SECRET, NOW)
+    return read_token(token_of(request, SECRET, NOW.timestamp(), **claims), (SECRET,), NOW)
 
 
 def refused(request: dict[str, Any]) -> str:
@@ -158,7 +158,7 @@ def test_a_claim_that_holds_no_request_is_refused(claim: object) -> None:
 def test_what_does_not_prove_is_refused(token: str, said: str) -> None:
     """Each thing that a token lacks has its own words, with what to compare, and the time here."""
     with pytest.raises(Unproven, match=said) as raised:
-        read_token(token, SECRET, NOW)
+        read_token(token, (SECRET,), NOW)
     assert raised.value.advice() == (
         "Compare the secret in Jenkins with the one that belongs to this webhook URL, and the clocks of both machines: "
         "here it is 2026-03-01 12:00:00 UTC."
@@ -170,10 +170,10 @@ def test_a_token_is_good_for_its_time(ahead: int, is_taken: bool) -> None:
     """A token is good from its own second until three seconds after its end, and not before."""
     token = token_of({"requestType": "ping"}, SECRET, (NOW + ahead * SECOND).timestamp())
     if is_taken:
-        assert read_token(token, SECRET, NOW) == Ping()
+        assert read_token(token, (SECRET,), NOW) == Ping()
     else:
         with pytest.raises(Unproven, match="future" if ahead > 0 else "expired"):
-            read_token(token, SECRET, NOW)
+            read_token(token, (SECRET,), NOW)
 
 
 anything = st.recursive(

@@ -1,6 +1,7 @@
 """Jenkins: servers whose plugin 2.x sends to the web-trigger, their secrets, and what their builds ask."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -113,15 +114,18 @@ def receive(uow: UnitOfWork, ports: Ports, server_uuid: str, token: str, origin:
         message = f"No Jenkins server with the id {server_uuid[:100]!r} is known here; perhaps it was removed."
         raise Unproven(message, advice="Paste the webhook URL anew: `mitregate app show` prints it.")
     principal = Principal(name=app.name, origin=origin, app_id=app.id, scopes=app.scopes)
-    earlier = app.jenkins.earlier_secret
+    sealed = (app.jenkins.secret, app.jenkins.earlier_secret)
+    newer, *earlier = [ports.unseal(secret) for secret in sealed if secret is not None]
+    read = read_token(token, (newer, *earlier), ports.now())
+    return Call(principal=principal, message=read, has_renewed=bool(earlier) and _is_proved(token, newer, ports.now()))
+
+
+def _is_proved(token: str, secret: str, now: datetime) -> bool:
     try:
-        message_read = read_token(token, ports.unseal(app.jenkins.secret), ports.now())
+        read_token(token, (secret,), now)
     except Unproven:
-        if earlier is None:
-            raise
-        message_read = read_token(token, ports.unseal(earlier), ports.now())
-        return Call(principal=principal, message=message_read, has_renewed=False)
-    return Call(principal=principal, message=message_read, has_renewed=earlier is not None)
+        return False
+    return True
 
 
 def marked(deployments: Sequence[Deployment], server_uuid: str, cloud_id: str) -> list[Deployment]:

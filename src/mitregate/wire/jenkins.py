@@ -6,6 +6,7 @@ https://github.com/jenkinsci/atlassian-jira-software-cloud-plugin (`JenkinsAppAp
 speaks to, https://github.com/atlassian/jenkins-for-jira (`app/src/webtrigger`).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
@@ -87,12 +88,12 @@ def read_server(query_string: bytes) -> str:
     return values[0]
 
 
-def read_token(token: str, secret: str, now: datetime) -> Message:
-    """Read the body of a request, if it proves that its sender has the secret.
+def read_token(token: str, secrets: Sequence[str], now: datetime) -> Message:
+    """Read the body of a request, if it proves that its sender has one of the *secrets*.
 
     Args:
         token: the body as text, whose length the caller has bounded.
-        secret: the secret of the server.
+        secrets: those of the server: several while one replaces another.
         now: the time here; a token may not be of the future.
 
     Raises:
@@ -100,7 +101,7 @@ def read_token(token: str, secret: str, now: datetime) -> Message:
         Malformed: the request in it is none that is known.
     """
     try:
-        claims = verify_plain(token, (secret,), now=now, issuer=ISSUER, audience=AUDIENCE)
+        claims = verify_plain(token, secrets, now=now, issuer=ISSUER, audience=AUDIENCE)
     except Unproven as error:
         advice = (
             "Compare the secret in Jenkins with the one that belongs to this webhook URL, and the clocks of both "
