@@ -7,6 +7,12 @@ from msgspec import Meta, Struct
 
 from mitregate.core.changes import Transition
 from mitregate.core.people import Role, Scope
+from mitregate.flows.admit import NAME_LIMIT
+
+_LENGTH = {"extra": {"min_length": 1, "max_length": NAME_LIMIT}}
+"""For the document alone: the flow that keeps a name checks it, and says more."""
+
+Name = Annotated[str, Meta(description=f"1 to {NAME_LIMIT} printable characters.", extra_json_schema=_LENGTH)]
 
 Remark = Annotated[str, Meta(description="Why; it is kept with the decision.")]
 
@@ -25,13 +31,15 @@ class SetUp(Body, frozen=True, kw_only=True):
     """The first user of an installation."""
 
     token: Annotated[str, Meta(description="The one-time token that the server printed when it started.")]
-    name: Annotated[str, Meta(description="The name of the first user, who becomes an administrator.")]
+    name: Annotated[
+        str, Meta(description="The name of the first user, who becomes an administrator.", extra_json_schema=_LENGTH)
+    ]
 
 
 class NewApp(Body, frozen=True, kw_only=True):
     """An app to be added."""
 
-    name: str
+    name: Name
     scopes: Annotated[
         frozenset[Scope] | None, Meta(description="What it may do with its deployments; everything by default.")
     ] = None
@@ -47,14 +55,14 @@ class AppToInstall(Body, frozen=True, kw_only=True):
 class NewUser(Body, frozen=True, kw_only=True):
     """A user to be added."""
 
-    name: str
+    name: Name
     role: Role
 
 
 class NewToken(Body, frozen=True, kw_only=True):
     """An API token to be made."""
 
-    label: Annotated[str, Meta(description="What it is for.")]
+    label: Annotated[str, Meta(description="What it is for.", extra_json_schema=_LENGTH)]
     user_id: Annotated[str | None, Meta(description="Whose it is; one's own by default.")] = None
     days: (
         Annotated[int, Meta(ge=1, le=3650, description="How many days it is good for; for ever by default.")] | None
@@ -86,4 +94,4 @@ class Plan(Body, frozen=True, kw_only=True):
 class NewComment(Body, frozen=True, kw_only=True):
     """A remark on a change."""
 
-    text: str
+    text: Annotated[str, Meta(description="What is said.", extra_json_schema={"extra": {"min_length": 1}})]
