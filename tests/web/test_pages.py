@@ -216,6 +216,26 @@ async def test_the_page_of_a_gate_tells_its_story(stage: Stage, visit: Visit) ->
     assert gate.verdict.reasons[0].message in page.text
 
 
+async def test_the_board_says_whose_app_was_not_told(stage: Stage, visit: Visit) -> None:
+    """A gate whose app refused to be told says so on the board, in words, until it is told something again."""
+    await stage.add_app("called", callback_url="https://ci.example.com/hook")
+    gate = await stage.submit(app="called")
+    words = "Its app was not told “awaiting”: HTTP 404: The app knows no such address."
+    viewer = await visit("viewer")
+
+    def end(act: Act, result: Result = Result.DONE, detail: str = "") -> None:
+        (claimed,) = deliver.claim(act, 1, ())
+        assert deliver.finish(act, claimed, Outcome(result=result, detail=detail), act.now, timedelta())
+
+    await stage.office.transact(ROOT, end, Result.NEVER, "HTTP 404: The app knows no such address.")
+    board = await viewer.see("/")
+    assert words in board.text
+    assert f"/gates/{gate.id}#deliveries" in board.links
+    await stage.approve(gate)
+    await stage.office.transact(ROOT, end)
+    assert "was not told" not in (await viewer.see("/")).text
+
+
 async def test_an_operator_retries_a_dead_delivery(stage: Stage, visit: Visit) -> None:
     """The operator's button opens a dead delivery again; others have no such button."""
     await stage.add_app("called", callback_url="https://ci.example.com/hook")

@@ -2,13 +2,14 @@
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mitregate.core.announcements import Announcement
 from mitregate.core.approvals import Approval
 from mitregate.core.audit import Entry
 from mitregate.core.changes import CLASS_OF, TRANSITIONS, Change, StatusClass, Transition, number_of
 from mitregate.core.gates import Gate, GatingStatus, ReasonCode, Stage
-from mitregate.core.jobs import Attempt, Job
+from mitregate.core.jobs import Attempt, Job, JobState
 from mitregate.core.people import Permission, Principal
 from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
 from mitregate.flows import ask
@@ -28,10 +29,15 @@ BY_BUTTON = {Transition.APPROVE, Transition.DECLINE}
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """A gate on the board; `seen` is the digest of what an approver judges by what is shown."""
+    """A gate on the board.
+
+    `seen` is the digest of what an approver judges by what is shown; `untold` is why its app does not know how it
+    stands, if nobody will tell it any more.
+    """
 
     gate: Gate
     seen: str = ""
+    untold: str = ""
     may_approve: bool = False
     may_decline: bool = False
 
@@ -133,14 +139,22 @@ def _told(uow: UnitOfWork, job: Job) -> Told:
 
 
 def _row(uow: UnitOfWork, gate: Gate) -> Row:
-    if gate.stage is not Stage.HELD or gate.change_key is None:
+    if gate.stage is not Stage.HELD:
         return Row(gate=gate)
-    change = uow.changes.get(number_of(gate.change_key))
+    row = Row(gate=gate, untold=_untold(uow, gate))
+    change = uow.changes.get(number_of(gate.change_key)) if gate.change_key is not None else None
     if change is None:
-        return Row(gate=gate)
-    return Row(
-        gate=gate,
+        return row
+    return replace(
+        row,
         seen=ask.digest_of(uow, change, [gate]),
         may_approve=any(reason.code in UNAPPROVED for reason in gate.verdict.reasons),
         may_decline=Transition.DECLINE in TRANSITIONS[change.status],
     )
+
+
+def _untold(uow: UnitOfWork, gate: Gate) -> str:
+    newest = uow.jobs.page(JobQuery(gate_id=gate.id, limit=1))
+    if not newest or newest[0].state is not JobState.DEAD:
+        return ""
+    return f"Its app was not told “{_told(uow, newest[0]).status.value}”: {newest[0].note}"
