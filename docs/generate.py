@@ -28,7 +28,10 @@ from mitregate.core import errors, gates, people
 from mitregate.core.calendar import Position
 from mitregate.core.changes import AUTOMATIC, CLASS_OF, TRANSITIONS, StatusClass
 from mitregate.core.errors import MitregateError
+from mitregate.core.jobs import Ladder, Result
 from mitregate.flows import admit
+from mitregate.providers import connect, webhook
+from mitregate.providers.connect import Connect
 from mitregate.providers.webhook import Webhook
 from mitregate.settings import PREFIX, Settings
 from mitregate.web import api_server, deployments, problems, reference, throttle
@@ -181,21 +184,70 @@ def exit_codes() -> str:
 
 
 def ladder() -> str:
-    """Draw the retry ladder."""
-    steps, total = [], timedelta()
-    for number, pause in enumerate(Webhook.ladder, start=2):
-        total += pause
-        steps.append([str(number), spell(pause), _about(total)])
+    """Draw the retry ladder of our own callbacks."""
     lease = f"{wiring.LEASE_CALLS} times `{PREFIX}OUTBOUND_TIMEOUT`"
-    head = ["try", "pause before it", "since the first, about"]
-    return table(head, [["1", "none", "none"], *steps]) + (
+    return _ladder(Webhook.ladder) + (
         f"\nA worker that dies while it sends holds the delivery for {lease}; then another worker takes it over.\n"
     )
+
+
+def connect_ladder() -> str:
+    """Draw the retry ladder of Connect apps, and say when a host is given up."""
+    patience = spell(Connect.ladder.host_patience or timedelta())
+    return _ladder(Connect.ladder) + (
+        f"\nAfter {patience} of nothing but failures from a host each delivery to it is tried once, until it takes one.\n"
+    )
+
+
+def _ladder(wanted: Ladder) -> str:
+    steps, shortest, longest = [], timedelta(), timedelta()
+    for number, rung in enumerate(wanted.rungs, start=2):
+        shortest, longest = shortest + rung.shortest, longest + rung.longest
+        steps.append([str(number), _span(rung.shortest, rung.longest, spell), _span(shortest, longest, _about)])
+    return table(["try", "pause before it", "since the first, about"], [["1", "none", "none"], *steps])
+
+
+def _span(shortest: timedelta, longest: timedelta, write: Callable[[timedelta], str]) -> str:
+    return write(shortest) if shortest == longest else f"{write(shortest)} to {write(longest)}"
 
 
 def _about(span: timedelta) -> str:
     size, unit = next((s, u) for s, u in ((3600, "h"), (60, "min"), (1, "s")) if span.total_seconds() >= s)
     return f"{round(span.total_seconds() / size, 1):g} {unit}"
+
+
+RESULTS = {
+    Result.DONE: "it is done",
+    Result.LATER: "it is tried again, further up the ladder",
+    Result.NEVER: "it is dead at once",
+}
+
+
+def replies() -> str:
+    """List what the replies of receivers come to."""
+    groups: dict[tuple[Result, Result], list[int]] = {}
+    for status in range(200, 600):
+        results = (webhook.READING.result_of(status), connect.READING.result_of(status))
+        groups.setdefault(results, []).append(status)
+    rows = [[_statuses(found), *(RESULTS[result] for result in results)] for results, found in groups.items()]
+    rows.append(["not at all, or not in time", *[RESULTS[Result.LATER]] * 2])
+    return table(["the receiver answers", "any receiver", "a Connect app"], rows)
+
+
+def _statuses(found: list[int]) -> str:
+    by_class = {kind: [status for status in found if status // 100 == kind] for kind in range(2, 6)}
+    words = [f"{kind}xx" for kind, statuses in by_class.items() if len(statuses) == 100]
+    words += [str(status) for statuses in by_class.values() if len(statuses) < 10 for status in statuses]
+    words += [f"any other {kind}xx" for kind, statuses in by_class.items() if 10 <= len(statuses) < 100]
+    return ", ".join(words)
+
+
+def refusals() -> str:
+    """List what a delivery to a Connect app says of each reply."""
+    words = connect.READING.words
+    order = sorted(words, key=lambda status: status if status > 9 else status * 100)
+    rows = [[str(status) if status > 9 else f"{status}xx", words[status]] for status in order]
+    return table(["the app answers", "the delivery says"], rows)
 
 
 def roles() -> str:
@@ -300,7 +352,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": error_classes,
     "exits": exit_codes,
     "ladder": ladder,
+    "connect_ladder": connect_ladder,
     "limits": limits,
+    "refusals": refusals,
+    "replies": replies,
     "roles": roles,
     "routes": routes,
     "settings": settings,

@@ -1,5 +1,6 @@
 """The receivers shown in the how-to about callbacks, run against messages that are genuine and others that are not."""
 
+import base64
 import http.client
 import os
 import subprocess
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from mitregate.core.announcements import Receiver, Try, sample
+from mitregate.providers.connect import Connect
 from mitregate.providers.webhook import Webhook
 from mitregate.wire.jira_deployments import write_gating_status
 from mitregate.wire.signatures import sign, write_secret
@@ -92,6 +95,53 @@ def test_the_library_agrees() -> None:
     assert verify(SECRET, headers, body)["gatingStatus"] == "awaiting"
     with pytest.raises(Exception, match=r"[Ss]ignature"):
         verify(SECRET, *forged_body())
+
+
+# --- a Connect app ---
+
+SHARED, CLIENT_KEY = "a secret that the app got when it was installed", "our-client-key"
+
+
+def authorization(*, age: timedelta = timedelta(), secret: str = SHARED, issuer: str = CLIENT_KEY) -> str:
+    """Sign a callback to a Connect app as it is sent."""
+    base_url = "https://ci.example.com/connect"
+    receiver = Receiver(url=f"{base_url}/gating", secret=secret, base_url=base_url, issuer=issuer)
+    this = Try(id="message1", earlier=0, at=datetime.now(UTC) - age)
+    return next(Connect().announce(this, sample(), receiver)).headers["authorization"]
+
+
+def unsigned_token() -> str:
+    """Write a token that claims to need no signature."""
+    _, claims, _ = authorization().split(".")
+    header = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
+    return f"JWT {header}.{claims}."
+
+
+def test_a_connect_app_takes_what_is_genuine() -> None:
+    """`verify_connect` gives the claims of a genuine callback."""
+    verify = defined(python()[3], "verify_connect")
+    assert verify(SHARED, CLIENT_KEY, authorization(), "/gating")["iss"] == CLIENT_KEY
+
+
+@pytest.mark.parametrize(
+    ("header", "path", "words"),
+    [
+        (None, "/gating", "not signed"),
+        (authorization(secret="another secret, which is as long as that one"), "/gating", "the signature does not fit"),
+        (unsigned_token(), "/gating", "the signature does not fit"),
+        (authorization(issuer="somebody"), "/gating", "somebody else"),
+        (authorization(age=timedelta(minutes=4)), "/gating", "expired"),
+        (authorization(), "/connect/gating", "another request"),
+    ],
+)
+def test_a_connect_app_refuses_what_is_not(header: str | None, path: str, words: str) -> None:
+    """`verify_connect` refuses what is unsigned, signed otherwise, by somebody else, too old, or for another path."""
+    verify = defined(python()[3], "verify_connect")
+    with pytest.raises(ValueError, match=words):
+        verify(SHARED, CLIENT_KEY, header, path)
+
+
+# --- a receiver as a process, and in the shell ---
 
 
 @pytest.fixture
