@@ -11,6 +11,7 @@ from mitregate.flows import admit
 from mitregate.flows.deliver import address_of
 from mitregate.web.connect_views import ConnectOut, ToldOut, connect_out, told_out
 from mitregate.web.installing import Handled
+from mitregate.web.jenkins_views import JenkinsOut, jenkins_out
 from mitregate.web.views import View, given
 
 Once = Annotated[str, Meta(description="Shown this once and never again.")]
@@ -52,6 +53,7 @@ class AppOut(View, frozen=True, kw_only=True):
     scopes: tuple[Scope, ...]
     callback_url: str | UnsetType = UNSET
     connect: Annotated[ConnectOut, Meta(description="What there is to a Connect app besides.")] | UnsetType = UNSET
+    jenkins: Annotated[JenkinsOut, Meta(description="What there is to a Jenkins server besides.")] | UnsetType = UNSET
     created_at: datetime
 
 
@@ -133,6 +135,7 @@ def app_out(app: App) -> AppOut:
         scopes=tuple(sorted(app.scopes)),
         callback_url=given(address_of(app)),
         connect=given(connect_out(app.connect) if app.connect is not None else None),
+        jenkins=given(jenkins_out(app.jenkins) if app.jenkins is not None else None),
         created_at=app.created_at,
     )
 

@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from mitregate.web import api_changes, api_connect, api_deliveries, api_gates, api_people, api_server
+from mitregate.web import api_changes, api_connect, api_deliveries, api_gates, api_jenkins, api_people, api_server
 
 API = "/api/v1"
 """What the paths of the native API begin with."""
@@ -16,6 +16,7 @@ def make_api() -> Router:
         *api_deliveries.ROUTES,
         *api_people.ROUTES,
         *api_connect.ROUTES,
+        *api_jenkins.ROUTES,
         *api_server.ROUTES,
     )
     return Router(API, route_handlers=routes)
