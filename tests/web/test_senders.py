@@ -160,6 +160,18 @@ async def test_a_stranger_is_told_in_an_array_too(stage: Stage, sender: str) -> 
     assert (reply.status_code, [list(error) for error in reply.json()]) == (401, [["message"]])
 
 
+@pytest.mark.parametrize("suffix", ["", "@", "@example.com", "@a@b"])
+async def test_a_client_id_may_look_like_an_address(stage: Stage, suffix: str) -> None:
+    """Where a client takes an e-mail address for a name, what follows the @ is passed over; the secret must fit."""
+    made = await stage.add_app("script")
+    name = made.app.client_id + suffix
+    replies = [
+        await stage.client().post(f"{SITE}/bulk", content=sample("gitlab/blocked"), auth=(name, secret))
+        for secret in (made.client_secret, made.client_secret + "x", "")
+    ]
+    assert [reply.status_code for reply in replies] == [202, 401, 401]
+
+
 # --- what is kept ---
 
 
