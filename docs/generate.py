@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import mitregate
-from mitregate import __version__, wiring
+from mitregate import __version__, client, wiring
 from mitregate.changes.embedded import ENDINGS
 from mitregate.cli import exits
 from mitregate.cli.program import program
@@ -345,8 +346,106 @@ def _tidy(text: str) -> str:
     return re.sub(r" +", " ", text.replace(" range>", ">").replace("<list[str]>", "<str>"))
 
 
+# --- the Python client ---
+
+SECTION = re.compile(r"^(Args|Returns|Raises):\n((?:    .*\n?|\n)+)", re.MULTILINE)
+ENTRY = re.compile(r"^    (\w+): ((?:.*\n?)(?:      .*\n?)*)", re.MULTILINE)
+
+
+def client_options() -> str:
+    """List what a client is made with."""
+    return _arguments(client.Client.__init__)
+
+
+def client_operations() -> str:
+    """Describe what a client can be asked, in the order of the source."""
+    found = [method for name, method in inspect.getmembers(client.Client, inspect.isfunction) if name[0] != "_"]
+    return "\n".join(_operation(method) for method in sorted(found, key=lambda one: one.__code__.co_firstlineno))
+
+
+def _operation(method: FunctionType) -> str:
+    words = inspect.getdoc(method) or ""
+    parts = [f"### `{_call(method)}`\n", f"{SECTION.sub('', words).strip()}\n"]
+    for title, text in SECTION.findall(words):
+        match title:
+            case "Args":
+                parts.append(_arguments(method))
+            case "Returns":
+                parts.append(f"Gives {_flat(text)[0].lower()}{_flat(text)[1:]}\n")
+            case _:
+                parts += [f"Raises `{error}`: {_flat(why)}\n" for error, why in ENTRY.findall(text)]
+    return "\n".join(parts)
+
+
+def _call(method: FunctionType) -> str:
+    spec = inspect.getfullargspec(method)
+    return f"{method.__name__}({', '.join([*spec.args[1:], *filter(None, [spec.varargs]), *spec.kwonlyargs])})"
+
+
+def _arguments(method: Callable[..., Any]) -> str:
+    means = dict(ENTRY.findall(dict(SECTION.findall(inspect.getdoc(method) or ""))["Args"]))
+    parameters = inspect.signature(method).parameters
+    rows = ([code(name), _default(parameters[name].default), _flat(words)] for name, words in means.items())
+    return table(["argument", "default", "means"], rows)
+
+
+def client_values() -> str:
+    """Describe the values that go in and come back."""
+    return _structs(client.values)
+
+
+def client_settings() -> str:
+    """Describe the values with which a client is made."""
+    return _structs(client.sites, client.proofs, client.retries)
+
+
+def _structs(*modules: ModuleType) -> str:
+    known = [getattr(client, name) for name in client.__all__]
+    structs = [one for one in known if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    return "\n".join(_struct(one) for module in modules for one in structs if one.__module__ == module.__name__)
+
+
+def _struct(kind: type[msgspec.Struct]) -> str:
+    fields = (
+        [code(field.name), code(_short(kind.__annotations__[field.name])), _default(field.default)]
+        for field in msgspec.structs.fields(kind)
+    )
+    offered = [(name, inspect.unwrap(getattr(member, "__func__", member))) for name, member in vars(kind).items()]
+    can = [
+        f"* `{_call(member) if isinstance(member, FunctionType) else name}`: {_summary(member)}\n"
+        for name, member in offered
+        if name[0] != "_" and isinstance(member, FunctionType | property)
+    ]
+    words = f"### `{kind.__name__}`\n\n{_flat(kind.__doc__ or '')}\n"
+    return "\n".join([words, table(["field", "type", "default"], fields), *([f"{''.join(can)}"] if can else [])])
+
+
+def _summary(member: object) -> str:
+    return (inspect.getdoc(member) or "").partition("\n")[0]
+
+
+def _default(value: object) -> str:
+    known = {id(getattr(client, name)): name for name in client.__all__}
+    if value is inspect.Parameter.empty or value is msgspec.NODEFAULT:
+        return "required"
+    return code(known.get(id(value)) or str(sorted(value) if isinstance(value, frozenset) else repr(value)))
+
+
+def _short(annotation: object) -> str:
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return re.sub(r"\b(?:[a-z_]+\.)+(?=\w)", "", text)
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "automatic": automatic,
+    "client_operations": client_operations,
+    "client_options": client_options,
+    "client_settings": client_settings,
+    "client_values": client_values,
     "commands": commands,
     "endings": endings,
     "errors": error_classes,

@@ -1,4 +1,4 @@
-"""The only HTTP client: performs conversations, and says in a clear sentence why there was no reply.
+"""The only HTTP client of the server: performs conversations, and says in a clear sentence why there was no reply.
 
 What counts as a reply is a status, and a body that has arrived in whole, or 64 KiB of it. A longer body is cut off
 there and the connection closed: for most receivers the status says all, and who reads the body finds it incomplete. A

@@ -14,6 +14,7 @@ from mitregate.client import (
     GATING,
     AsyncClient,
     Client,
+    ConnectJWT,
     Deployment,
     Environment,
     EnvironmentType,
@@ -21,6 +22,7 @@ from mitregate.client import (
     OAuth,
     Pause,
     Pipeline,
+    Retries,
     Site,
     State,
     StillAwaiting,
@@ -28,11 +30,17 @@ from mitregate.client import (
     Unknown,
     Unproven,
     Unreachable,
+    Unsettled,
 )
 from mitregate.stores.schema import migrate
 from tests.acceptance.callers import App, Person, until
+from tests.acceptance.connecting import SECRET, install
 from tests.acceptance.house import House, Server, open_house
 from tests.client.asking import CLIENTS, asking
+from tests.client.scripted import KEY
+from tests.fakes.connect_app import ConnectApp
+
+PLAIN = str.maketrans("_[]", "-..")
 
 NUMBERS = itertools.count(os.getpid() * 1000)
 NOW = datetime(2026, 2, 3, 9, 41, 7, tzinfo=UTC)
@@ -62,12 +70,20 @@ def own_gate(tmp_path: Path) -> Iterator[Gate]:
     yield from opened(tmp_path)
 
 
-def opened(folder: Path) -> Iterator[Gate]:
+def opened(folder: Path, **settings: str) -> Iterator[Gate]:
     """Open a house with a server in it."""
     url = f"sqlite:///{folder}/gate.db"
     migrate(url)
-    with open_house(folder, url) as house:
+    with open_house(folder, url, **settings) as house:
         yield Gate(house)
+
+
+@pytest.fixture
+def connect_app(gate: Gate, request: pytest.FixtureRequest) -> ConnectJWT:
+    """A Connect app that is installed, of a test's own."""
+    fake = ConnectApp(f"com.example.{request.node.name.translate(PLAIN)}")
+    install(gate.house, gate.server, fake)
+    return ConnectJWT(app_key=fake.key, shared_secret=SECRET)
 
 
 @pytest.fixture(params=CLIENTS, ids=lambda kind: kind.__name__)
@@ -162,6 +178,39 @@ async def test_what_is_refused(gate: Gate, kind: type[Client | AsyncClient]) -> 
     async with asking(kind, gate.site, wrong) as ask:
         with pytest.raises(Unproven):
             await ask("read", nowhere)
+
+
+async def test_a_connect_app(gate: Gate, connect_app: ConnectJWT, kind: type[Client | AsyncClient]) -> None:
+    """A Connect app signs whatever it asks, with ids and properties of every kind, and is believed."""
+    async with asking(kind, gate.site, connect_app) as ask:
+        outcome = await ask("submit", deployment(is_gated=False), properties={"a b": "c&d/e+ü*~"})
+        (key,) = outcome.insist().accepted_deployments
+        assert (await ask("read", key)).label == "1.4.2"
+        await ask("delete_by_properties", {"a b": "c&d/e+ü*~"})
+        with pytest.raises(Unknown):
+            await ask("read", key)
+
+
+async def test_a_connect_app_with_another_secret(
+    gate: Gate, connect_app: ConnectJWT, kind: type[Client | AsyncClient]
+) -> None:
+    """A Connect app whose secret was replaced is told so in the server's words."""
+    old = ConnectJWT(app_key=connect_app.app_key, shared_secret="a secret of some earlier installation")
+    async with asking(kind, gate.site, old) as ask:
+        with pytest.raises(Unproven, match="signature does not fit"):
+            await ask("read", KEY)
+
+
+async def test_a_quota_is_told(tmp_path: Path, kind: type[Client | AsyncClient]) -> None:
+    """An app that asks too often is told for how long to be silent."""
+    for gate in opened(tmp_path, MITREGATE_RATE_LIMIT="3"):
+        async with asking(kind, gate.site, gate.proof, retries=Retries(longest=0.0)) as ask:
+            (key,) = (await ask("submit", deployment())).accepted_deployments
+            with pytest.raises(Unsettled) as caught:
+                await asyncio.gather(*(ask("gating_status", key) for _ in range(7)))
+        assert caught.value.retry_after is not None
+        assert 0 < caught.value.retry_after <= 60
+        assert caught.value.advice() == f"Try again in {caught.value.retry_after:g} s."
 
 
 async def test_a_wait_survives_kill_9(own_gate: Gate, kind: type[Client | AsyncClient]) -> None:

@@ -34,6 +34,7 @@ SPECIAL = (
     "docs/howto/gate-a-pipeline-with-curl.md",
     "docs/howto/register-a-callback.md",
     "docs/howto/run-on-postgresql.md",
+    "docs/howto/use-the-python-client.md",
     "docs/howto/verify-a-callback.md",
 )
 

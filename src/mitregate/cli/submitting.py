@@ -83,7 +83,8 @@ def submit(
 ) -> int:
     """Submit a deployment, described by options or in a file, as an app; show its gating status.
 
-    The app is the one of MITREGATE_CLIENT_ID and MITREGATE_CLIENT_SECRET. Ends with 2 if anything was rejected.
+    The app is the one of MITREGATE_CLIENT_ID and MITREGATE_CLIENT_SECRET. A server that does not answer, or asks for
+    time, is tried again for some seconds. Ends with 2 if anything was rejected.
     """
     described = Described(
         pipeline=pipeline,
