@@ -274,10 +274,10 @@ def tokens() -> str:
         ),
     }
     rows = ([kind.value, code(admit.PREFIX[kind]), *said[kind]] for kind in people.TokenKind)
-    rule = f"{throttle.LIMIT} wrong tokens from one address within {spell(throttle.SPAN)}"
+    rule = f"{throttle.LIMIT} wrong tokens or secrets from one address within {spell(throttle.SPAN)}"
     return table(["kind", "begins with", "for", "good for"], rows) + (
-        f"\nAfter {rule}, the doors for people tell that address to wait (429).\n"
-        "The right token is let in all the same.\n"
+        f"\nAfter {rule}, the doors for people, and `/oauth/token`, tell that address\nto wait (429). "
+        "The right one is let in all the same.\n"
     )
 
 
@@ -296,6 +296,7 @@ def limits() -> str:
         ["`issueKeys`", str(jira_values.ISSUE_KEYS_LIMIT)],
         ["`associations`", f"{jira_values.ASSOCIATIONS_LIMIT}, with {jira_values.VALUES_LIMIT} values together"],
         ["`commands`", str(jira_values.COMMANDS_LIMIT)],
+        ["a deployment, with all that is not in the schema", f"{jira_deployments.MODEST:,} values"],
     ]
     return table(["of", "at most"], rows)
 
@@ -344,7 +345,6 @@ def _described(command: TyperCommand | TyperGroup, name: str) -> Iterator[str]:
 
 def _tidy(text: str) -> str:
     return re.sub(r" +", " ", text.replace(" range>", ">").replace("<list[str]>", "<str>"))
-
 
 # --- the Python client ---
 
@@ -440,12 +440,13 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
+
 PARTS: dict[str, Callable[[], str]] = {
-    "automatic": automatic,
     "client_operations": client_operations,
     "client_options": client_options,
     "client_settings": client_settings,
     "client_values": client_values,
+    "automatic": automatic,
     "commands": commands,
     "endings": endings,
     "errors": error_classes,

@@ -217,9 +217,17 @@ def test_no_template_forgets_the_path() -> None:
 # --- over https ---
 
 
-@pytest.mark.parametrize(("base", "told"), [("http://gate.test", False), ("https://gate.test", True)])
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ("http://gate.test", False),
+        ("https://gate.test", True),
+        ("https://gate.test:443/gate", True),
+        ("https://ci.test:8470", False),
+    ],
+)
 async def test_browsers_are_told_to_keep_to_https(stage: Stage, base: str, told: bool) -> None:
-    """Where people reach the server over https, browsers are told to ask by nothing else."""
+    """Where people reach the server over https, browsers are told to ask by nothing else, unless ports are shared."""
     stage.office.ports = replace(stage.office.ports, base_url=base)
     for path in ("/login", "/api/v1/about", "/nothing", "/static/icon.svg"):
         reply: httpx.Response = await stage.client().get(path)

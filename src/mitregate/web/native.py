@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar import Litestar, Router
 from litestar.connection import ASGIConnection, Request
@@ -103,6 +104,15 @@ def _methods(scope: Scope) -> Iterable[str]:
     return scope["litestar_app"].route_handler_method_map.get(scope["path_template"], ())
 
 
+def _has_host_for_itself(base_url: str) -> bool:
+    """Tell whether people reach the server over https on the usual port.
+
+    What HSTS says of a host holds for all its ports, on which there may be something else that speaks plain HTTP.
+    """
+    parts = urlsplit(base_url)
+    return parts.scheme == "https" and parts.port in {None, 443}
+
+
 def _finish(office: Office) -> Callable[[Message, Scope], Awaitable[None]]:
     """Make what puts the last touches to every reply: headers, and links as they are seen from outside."""
 
@@ -112,7 +122,7 @@ def _finish(office: Office) -> Callable[[Message, Scope], Awaitable[None]]:
         headers = MutableScopeHeaders.from_message(message)
         for name, value in HEADERS.items():
             headers[name] = value
-        if office.ports.base_url.startswith("https://"):
+        if _has_host_for_itself(office.ports.base_url):
             headers["strict-transport-security"] = HSTS
         if "allow" in headers:
             headers["allow"] = plain.allow(_methods(scope) or headers["allow"].split(", "))

@@ -29,7 +29,7 @@ class OverQuota(Refused):
 
     hint = "Wait for as many seconds as Retry-After says, then go on more slowly."
 
-    def __init__(self, wait: int) -> None:
+    def __init__(self, wait: int = 60) -> None:
         """Ask to *wait* so many seconds."""
         super().__init__()
         self.wait = wait
