@@ -22,7 +22,7 @@ FAMILIES = (b"/rest/deployments/", b"/jira/deployments/")
 GATEWAY = b"/ex/jira/"
 """What these begin with, and what the paths of all other APIs there begin with, too."""
 
-PLUGINS = (upm.ROOT.encode(),)
+PLUGINS = upm.ROOT.encode()
 """What the paths of the plugin manager begin with."""
 
 
