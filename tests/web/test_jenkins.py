@@ -169,8 +169,8 @@ async def test_a_status_that_nobody_asked_for_says_what_to_do(server: Server) ->
     assert said(await server.post(gating_query(JOB, 58)), 404) == (
         f"Build 58 of this job (pipeline id '{hash_of(JOB)}') was not sent to Mitregate for the environment id "
         "'prod-eu', so there is no gating status. Before checkGatingStatus, the same build must run "
-        "jiraSendDeploymentInfo with the same environmentId, with state: 'pending' and enableGating: true, and with serviceIds or issueKeys, without "
-        "which it sends nothing."
+        "jiraSendDeploymentInfo with the same environmentId, with state: 'pending' and enableGating: true, and "
+        "with serviceIds or issueKeys, without which it sends nothing."
     )
     await server.tell("pending")
     assert "was sent without asking for gating" in said(await server.post(gating_query(JOB, 58)), 404)

@@ -1,26 +1,29 @@
 """Who may enter: `app`, `user` and `token`."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from msgspec import Raw
 
 from mitregate import settings
-from mitregate.cli.desk import Desk, address_of, answer, answer_to, ask, decoded, path
+from mitregate.cli import jenkins as servers
+from mitregate.cli.choosing import choose, items
+from mitregate.cli.desk import Desk, about, address_of, answer, answer_to, ask, decoded, path
 from mitregate.cli.options import AsJson
 from mitregate.cli.records import App, NewApp, Page, Token, User
 from mitregate.cli.terminal import moment, plain, program, show, show_card, show_json, show_table
-from mitregate.core.errors import Malformed, Unknown
+from mitregate.core.errors import Malformed
 from mitregate.core.people import Role, Scope
 from mitregate.wire.addresses import SETTING, may_be_called
+from mitregate.wire.jenkins_site import connection
 
 apps = typer.Typer(help="Apps: the CI/CD tools that submit deployments.", rich_markup_mode=None)
 users = typer.Typer(help="Users: the people who decide, plan and look on.", rich_markup_mode=None)
 tokens = typer.Typer(help="Tokens: what people's programs prove with who they are.", rich_markup_mode=None)
 
-T = TypeVar("T")
-Named = TypeVar("Named", App, User)
+AppWord = Annotated[str, typer.Argument(help="Its id, client id, server id or name.")]
 
 SHORT_SCOPES = {scope.value.partition(":")[0]: scope.value for scope in Scope}
 """What a scope can be called for short: `read`, `write`, `delete`."""
@@ -37,9 +40,19 @@ def add_app(
     callback: Annotated[
         str | None, typer.Option(help="The URL that is called with each new gating status, signed.")
     ] = None,
+    jenkins: Annotated[
+        bool, typer.Option("--jenkins", help="Add a Jenkins with the plugin 2.x, and show what to paste there.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Add an app; its client id and secrets are shown this once."""
+    if jenkins:
+        if scope:
+            raise Malformed(
+                "--scope does not go with --jenkins.", advice="What the plugin needs, it gets: read and write."
+            )
+        servers.add_server(name, callback, json=json)
+        return
     body = {
         "name": name,
         "scopes": [_scope(word) for word in scope] if scope else None,
@@ -105,18 +118,53 @@ def list_apps(*, json: AsJson = False) -> None:
     if json:
         show_json(body)
         return
-    found = _items(body, App)
-    rows = [(a.id, a.name, a.client_id, _short(a.scopes), a.callback_url or "", moment(a.created_at)) for a in found]
-    show_table(("ID", "NAME", "CLIENT ID", "SCOPES", "CALLBACK", "ADDED"), rows)
+    found = items(body, App)
+    rows = [
+        (a.id, a.name, a.kind, a.client_id, _short(a.scopes), a.callback_url or "", moment(a.created_at)) for a in found
+    ]
+    show_table(("ID", "NAME", "KIND", "CLIENT ID", "SCOPES", "CALLBACK", "ADDED"), rows)
+
+
+@apps.command("show")
+def show_app(app: AppWord, *, json: AsJson = False) -> None:
+    """Show an app, and for a Jenkins server what to paste there; its secrets are not known any more."""
+
+    async def read(desk: Desk) -> tuple[Raw, App, str]:
+        page = decoded(await ask(desk, "GET", path("apps")), Page)
+        found = [decoded(item, App) for item in page.items]
+        chosen = choose(found, app, "app", also=servers.handle_of)
+        return page.items[found.index(chosen)], chosen, (await about(desk)).base_url
+
+    body, chosen, base_url = answer(read)
+    if json:
+        show_json(bytes(body))
+        return
+    show_card(
+        [
+            ("id", chosen.id),
+            ("name", chosen.name),
+            ("kind", chosen.kind),
+            ("client id", chosen.client_id),
+            ("scopes", _short(chosen.scopes)),
+            ("callback", chosen.callback_url or ""),
+            ("added", moment(chosen.created_at)),
+            *(servers.fields_of(chosen.jenkins, base_url) if chosen.jenkins is not None else []),
+        ]
+    )
+    if chosen.jenkins is not None:
+        servers.show_warnings(connection(base_url, chosen.jenkins.server_uuid).warnings)
+
+
+apps.command("rotate")(servers.rotate)
 
 
 @apps.command("remove", short_help="Remove an app with its deployments and tokens.")
-def remove_app(app: Annotated[str, typer.Argument(help="Its id, client id or name.")], *, json: AsJson = False) -> None:
+def remove_app(app: AppWord, *, json: AsJson = False) -> None:
     """Remove an app with its deployments and tokens; what waits for it is given up."""
 
     async def remove(desk: Desk) -> App:
-        found = _items(await ask(desk, "GET", path("apps")), App)
-        chosen = _choose(found, app, "app", also=lambda one: one.client_id)
+        found = items(await ask(desk, "GET", path("apps")), App)
+        chosen = choose(found, app, "app", also=servers.handle_of)
         await ask(desk, "DELETE", path("apps", chosen.id))
         return chosen
 
@@ -149,7 +197,7 @@ def list_users(*, json: AsJson = False) -> None:
     if json:
         show_json(body)
         return
-    rows = [(user.id, user.name, user.role, moment(user.created_at)) for user in _items(body, User)]
+    rows = [(user.id, user.name, user.role, moment(user.created_at)) for user in items(body, User)]
     show_table(("ID", "NAME", "ROLE", "ADDED"), rows)
 
 
@@ -205,7 +253,7 @@ def list_tokens(
     if json:
         show_json(body)
         return
-    rows = [(one.id, one.label, moment(one.created_at), moment(one.expires_at)) for one in _items(body, Token)]
+    rows = [(one.id, one.label, moment(one.created_at), moment(one.expires_at)) for one in items(body, Token)]
     show_table(("ID", "LABEL", "MADE", "GOOD UNTIL"), rows)
 
 
@@ -228,22 +276,7 @@ async def _whose(desk: Desk, name: str | None) -> str | None:
 
 
 async def _user(desk: Desk, name: str) -> User:
-    return _choose(_items(await ask(desk, "GET", path("users")), User), name, "user")
-
-
-def _items(body: bytes, kind: type[T]) -> list[T]:
-    return [decoded(item, kind) for item in decoded(body, Page).items]
-
-
-def _choose(found: Sequence[Named], word: str, what: str, also: Callable[[Named], str] | None = None) -> Named:
-    """Find the one that *word* names, by id first."""
-    for one in found:
-        if word == one.id or (also is not None and word == also(one)):
-            return one
-    for one in found:
-        if word == one.name:
-            return one
-    raise Unknown(f"There is no {what} {word!r}.", advice=f"`mitregate {what} list` shows what there is.")
+    return choose(items(await ask(desk, "GET", path("users")), User), name, "user")
 
 
 def _say_removed(removed: App | User, what: str, *, json: bool) -> None:

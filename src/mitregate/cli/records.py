@@ -34,14 +34,35 @@ class NewApp(Struct, frozen=True, kw_only=True, rename="camel"):
     callback_url: str | None = None
 
 
+class NewJenkins(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A Jenkins server just added, or one that got another secret, with what is pasted there."""
+
+    name: str
+    site_name: str
+    webhook_url: str
+    secret: str
+    warnings: tuple[str, ...]
+    callback_url: str | None = None
+    signing_secret: str | None = None
+
+
+class JenkinsServer(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a Jenkins server is, beside an app; `config` is what its plugin tells of its settings."""
+
+    server_uuid: str
+    config: dict[str, str] = {}
+
+
 class App(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An app."""
+    """An app; only one of the kind `oauth` has a client id."""
 
     id: str
     name: str
-    client_id: str
+    kind: str
+    client_id: str = ""
     scopes: tuple[str, ...]
     callback_url: str | None = None
+    jenkins: JenkinsServer | None = None
     created_at: datetime
 
 

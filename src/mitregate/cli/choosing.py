@@ -1,0 +1,37 @@
+"""Choosing: the one of several records that a word on the command line names."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from mitregate.cli.desk import decoded
+from mitregate.cli.records import App, Page, User
+from mitregate.core.errors import Unknown
+
+T = TypeVar("T")
+Named = TypeVar("Named", App, User)
+
+
+def items(body: bytes, kind: type[T]) -> list[T]:
+    """Read the records of a list."""
+    return [decoded(item, kind) for item in decoded(body, Page).items]
+
+
+def choose(found: Sequence[Named], word: str, what: str, also: Callable[[Named], str] | None = None) -> Named:
+    """Find the one that *word* names, by id first.
+
+    Args:
+        found: what there is.
+        word: an id, a name, or what *also* gives.
+        what: what it is that is looked for, as a command calls it.
+        also: what else names one.
+
+    Raises:
+        Unknown: there is none.
+    """
+    for one in found:
+        if word == one.id or (also is not None and word == also(one)):
+            return one
+    for one in found:
+        if word == one.name:
+            return one
+    raise Unknown(f"There is no {what} {word!r}.", advice=f"`mitregate {what} list` shows what there is.")
