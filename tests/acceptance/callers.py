@@ -22,6 +22,17 @@ FAMILIES = (
 )
 """The three families of paths under which the Deployments API is served."""
 
+IDS = [
+    ("checkout", "prod"),
+    ("team/checkout/main", "eu/prod"),
+    ("build all + test 100%", "a&b=c?d#e"),
+    ("Prüfung-构建-🚀", "Производство"),
+    ("-1834291", "-7"),
+    ("..", "."),
+    ("%2F", "%"),
+]
+"""Ids of pipelines and environments; all but the first are what somebody stumbles over."""
+
 
 class NoAnswer(Exception):
     """The connection broke, or could not be made: whether the request was carried out is not known."""

@@ -5,21 +5,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-from tests.acceptance.callers import FAMILIES, Caller, basic, deployment, path_of, progressed, until
+from tests.acceptance.callers import FAMILIES, IDS, Caller, basic, deployment, path_of, progressed, until
 from tests.acceptance.house import House
 from tests.acceptance.receipts import receipts, told, words
 from tests.fakes.sink import running_sink
-
-IDS = [
-    ("checkout", "prod"),
-    ("team/checkout/main", "eu/prod"),
-    ("build all + test 100%", "a&b=c?d#e"),
-    ("Prüfung-构建-🚀", "Производство"),
-    ("-1834291", "-7"),
-    ("..", "."),
-    ("%2F", "%"),
-]
-"""Ids of pipelines and environments; all but the first are what somebody stumbles over."""
 
 
 def test_from_submission_to_completion(house: House) -> None:

@@ -17,11 +17,12 @@ PROPERTIES = {"accountId": "harbour-1", "createdBy": "ada"}
 
 
 class Site(Struct, frozen=True, kw_only=True):
-    """A server, somebody at it, and an app with a token."""
+    """A server, somebody at it, an app with a token, and the key and the secret of a Connect app."""
 
     server: Server
     person: Person
     app: App
+    connect: tuple[str, str]
 
 
 class Client:
@@ -77,6 +78,12 @@ def by_client_secret(site: Site) -> Config:
     return {"host": site.server.url, "authentication": {"basic": basic}}
 
 
+def by_signature(site: Site) -> Config:
+    """Version 5 as a Connect app, which version 6 cannot be."""
+    issuer, secret = site.connect
+    return {"host": site.server.url, "authentication": {"jwt": {"issuer": issuer, "secret": secret}}}
+
+
 def through_the_gateway(site: Site) -> Config:
     """Version 5 with an access token, sent to the gateway; axios' own way to send does not pass by `gateway.mjs`."""
     oauth2 = {"accessToken": site.app.token, "cloudId": site.app.made["cloudId"]}
@@ -117,6 +124,6 @@ def by_the_only_site(site: Site) -> Config:
 
 
 WAYS: dict[str, tuple[Callable[[Site], Config], ...]] = {
-    "5": (by_access_token, through_the_gateway, by_the_address_of_the_site),
-    "6": (by_bearer, by_bearer_provided, through_the_gateway_6, by_the_only_site),
+    "5": (by_access_token, by_client_secret, by_signature, through_the_gateway, by_the_address_of_the_site),
+    "6": (by_bearer, by_bearer_provided, by_client_secret_and_address, through_the_gateway_6, by_the_only_site),
 }

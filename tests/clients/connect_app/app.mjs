@@ -1,7 +1,8 @@
 // A Connect app as one writes it with atlassian-connect-express: installed by its descriptor, called back when a gate
 // moves. Everything that proves who is calling is the framework's; the app remembers what got past that.
 //
-// In the environment: PORT, AC_LOCAL_BASE_URL, CONNECT_KEYS_CDN_URL, and FERRY_HOSTS, where to register itself.
+// In the environment: PORT, AC_LOCAL_BASE_URL, AC_APP_KEY and CONNECT_KEYS_CDN_URL, which are the framework's, and
+// FERRY_HOSTS, where to register itself.
 
 import ace from "atlassian-connect-express";
 import express from "express";
