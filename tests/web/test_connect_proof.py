@@ -62,6 +62,14 @@ async def test_a_signature_serves_at_all_addresses_of_the_api(host: Host) -> Non
     assert (await host.ask("GET", f"/ex/jira/cloud{ONE}")).status_code == 404
 
 
+async def test_head_is_signed_as_head(host: Host) -> None:
+    """A token for HEAD is good for HEAD, which is answered as GET is, and for nothing else."""
+    client = host.stage.client()
+    headers = {"authorization": f"JWT {token_of(host, 'HEAD')}"}
+    assert (await host.submit()).status_code == 202
+    assert [(await client.request(m, ONE, headers=headers)).status_code for m in ("HEAD", "GET")] == [200, 401]
+
+
 # --- what proves nothing ---
 
 

@@ -52,7 +52,7 @@ def make_app(office: Office, *, rate_limit: int = 0, trusted_proxies: Sequence[N
         if scope["type"] != "http":
             return
         if scope["method"] == "HEAD":
-            scope, send = {**scope, "method": "GET"}, plain.without_body(send)
+            scope, send = plain.as_get(scope, send)
         path: bytes = scope["raw_path"]
         if path.startswith(FAMILIES) or (path.startswith(GATEWAY) and b"/rest/deployments/" in path):
             await deployments(scope, receive, send)

@@ -78,7 +78,10 @@ def _proof(office: Office, scope: plain.Scope) -> Callable[[UnitOfWork], AppProo
 
 def _signature(office: Office, scope: plain.Scope, token: str) -> Callable[[UnitOfWork], AppProof]:
     request = SignedRequest(
-        token=token, method=scope["method"], raw_path=scope["raw_path"], query_string=scope["query_string"]
+        token=token,
+        method=scope[plain.METHOD if plain.METHOD in scope else "method"],  # as the caller has signed it
+        raw_path=scope["raw_path"],
+        query_string=scope["query_string"],
     )
     return lambda uow: prove_signature(uow, request, office.ports, auth.origin_of(scope))
 

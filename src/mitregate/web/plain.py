@@ -14,6 +14,10 @@ JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 
 
+METHOD = "mitregate.method"
+"""Where the ASGI scope keeps the method of the request, if it is answered as another one would be."""
+
+
 async def read_body(receive: Receive, limit: int) -> bytes:
     """Read the body of a request.
 
@@ -68,10 +72,10 @@ def allow(methods: Iterable[str]) -> str:
     return ", ".join(sorted(known | {"OPTIONS"} | ({"HEAD"} if "GET" in known else set())))
 
 
-def without_body(send: Send) -> Send:
-    """Make of *send* one that keeps bodies back, as the reply to HEAD has none; the headers stay those of GET."""
+def as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
+    """Make of a HEAD request one that is answered as GET, with the same headers, but whose bodies are kept back."""
 
     async def send_head(message: Scope) -> None:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-    return send_head
+    return {**scope, "method": "GET", METHOD: scope["method"]}, send_head
