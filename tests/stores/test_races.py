@@ -10,18 +10,21 @@ from cryptography.fernet import Fernet
 from msgspec.structs import replace
 
 from mitregate.core.changes import Status
-from mitregate.core.errors import Unproven
+from mitregate.core.errors import Stale, Unproven
 from mitregate.core.gates import Stage
+from mitregate.core.installations import Descriptor
 from mitregate.core.jobs import JobState
 from mitregate.core.people import Permission, Principal, Scope
 from mitregate.core.queries import ChangeQuery, GateQuery, JobQuery
-from mitregate.flows import admit, withdraw
+from mitregate.flows import admit, install, install_keys, lifecycle, withdraw
 from mitregate.flows.act import begin
 from mitregate.flows.submit import submit
 from mitregate.ports import Ports, Store, UnitOfWork
 from mitregate.settings import Settings
+from mitregate.wire.connect_lifecycle import LifecycleReply, Reception
 from mitregate.wiring import make_ports
 from tests.core.making import deployment
+from tests.stores import made as making
 
 ROOT = Principal(name="root", permissions=frozenset(Permission))
 PAUSE_S = 0.5
@@ -76,8 +79,72 @@ async def test_what_is_submitted_while_its_app_is_removed_goes_along(store: Stor
         other,
         lambda uow: withdraw.remove_app(begin(ports, uow, ROOT), made.app.id),
     )
-    assert ended == [None, None]
+    assert ended[1] == made.app
     (gate,) = await store.read(lambda uow: uow.gates.page(GateQuery()))
     (change,) = await store.read(lambda uow: uow.changes.page(ChangeQuery()))
     (job,) = await store.read(lambda uow: uow.jobs.page(JobQuery()))
     assert (gate.stage, change.status, job.state) == (Stage.WITHDRAWN, Status.CANCELED, JobState.WITHDRAWN)
+
+
+async def test_one_key_is_made_first(store: Store, other: Store, ports: Ports) -> None:
+    """Of two that make the first key that signs installations, both sign with the same one."""
+    pairs = [install_keys.make_pair(ports) for _ in range(2)]
+
+    def add(pair: install_keys.KeyPair) -> Callable[[UnitOfWork], object]:
+        return lambda uow: install_keys.add_first(begin(ports, uow), pair)
+
+    first, second = await meet(store, add(pairs[0]), other, add(pairs[1]))
+    assert first == second == await store.read(install_keys.newest)
+    assert first.public_key == pairs[0].public_key
+
+
+def offering(ports: Ports, descriptor: Descriptor) -> Callable[[UnitOfWork], install.Offer]:
+    """Get ready to install the app that *descriptor* describes."""
+    return lambda uow: install.offer(begin(ports, uow, ROOT), descriptor, "https://ci.example.com/descriptor.json")
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_an_app_is_installed_by_one(store: Store, other: Store, ports: Ports, *, is_known: bool) -> None:
+    """Of two that install the same app at the same instant one goes on, and its secret is the only one offered."""
+    descriptor = making.installation().descriptor
+    if is_known:
+        before = await store.transact(offering(ports, descriptor))
+        await store.transact(lambda uow: install.take(begin(ports, uow, ROOT), before))
+    offered, refused = await meet(store, offering(ports, descriptor), other, offering(ports, descriptor))
+    assert isinstance(refused, Stale)
+    assert refused.message == "The app 'CI' is being installed just now."
+    taken = await other.transact(lambda uow: install.take(begin(ports, uow, ROOT), offered))
+    assert taken.connect is not None
+    assert (taken.connect.shared_secret, taken.connect.offered_secrets) == (offered.sealed, ())
+
+
+async def test_what_is_disabled_while_it_is_installed_stays_so(store: Store, other: Store, ports: Ports) -> None:
+    """An app that is disabled just when its new secret is kept has both: the secret, and no way in."""
+    descriptor = making.installation().descriptor
+    first = await store.transact(offering(ports, descriptor))
+    app = await store.transact(lambda uow: install.take(begin(ports, uow, ROOT), first))
+    second = await store.transact(offering(ports, descriptor))
+    _, disabled = await meet(
+        store,
+        lambda uow: install.take(begin(ports, uow, ROOT), second),
+        other,
+        lambda uow: lifecycle.disable(begin(ports, uow, ROOT), app.id),
+    )
+    assert (disabled.connect.is_enabled, disabled.connect.shared_secret) == (False, second.sealed)
+
+
+async def test_what_is_removed_while_it_is_installed_is_gone(store: Store, other: Store, ports: Ports) -> None:
+    """An app that is removed just when it fails to be installed again does not come back."""
+    descriptor = making.installation().descriptor
+    first = await store.transact(offering(ports, descriptor))
+    app = await store.transact(lambda uow: install.take(begin(ports, uow, ROOT), first))
+    second = await store.transact(offering(ports, descriptor))
+    reply = LifecycleReply(reception=Reception.REFUSED, words="No.")
+    _, is_there = await meet(
+        store,
+        lambda uow: withdraw.remove_app(begin(ports, uow, ROOT), app.id),
+        other,
+        lambda uow: install.fail(begin(ports, uow, ROOT), second, reply),
+    )
+    assert is_there is False
+    assert await other.read(lambda uow: uow.apps.get(app.id)) is None
