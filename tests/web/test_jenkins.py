@@ -7,6 +7,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from mitregate.core.errors import Misconfigured, StoreError
 from mitregate.core.people import Permission
 from mitregate.flows import jenkins, review, withdraw
 from mitregate.flows.jenkins import NewServer
@@ -257,6 +258,39 @@ async def test_a_server_that_was_removed_is_unknown(server: Server, stage: Stage
     """A server whose app was removed is refused from then on."""
     await stage.office.transact(ROOT, withdraw.remove_app, server.made.app.id)
     assert "perhaps it was removed" in said(await server.post(PING))
+
+
+class Failing:
+    """A store that fails in one way."""
+
+    def __init__(self, failure: Exception) -> None:
+        self.failure = failure
+
+    async def read(self, _flow: object) -> None:
+        """Fail."""
+        raise self.failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "words"),
+    [
+        (StoreError("at /secret/place"), 503, "The database did not answer as it should. Nothing needs to be changed"),
+        (
+            Misconfigured("It was sealed with another key."),
+            400,
+            "It was sealed with another key. Run `mitregate doctor`",
+        ),
+        (ZeroDivisionError("secret"), 500, "Something went wrong in Mitregate: "),
+    ],
+    ids=["down", "operator", "surprise"],
+)
+async def test_what_fails_here_is_said(server: Server, failure: Exception, status: int, words: str) -> None:
+    """What passes is answered so that the plugin tries again; what an operator must mend is told to whoever builds."""
+    server.stage.office.store = Failing(failure)  # type: ignore[assignment]
+    reply = await server.post(PING)
+    assert words in said(reply, status)
+    assert "secret" not in reply.text
+    assert ("retry-after" in reply.headers) is (status == 503)
 
 
 # --- two jobs with one hash ---
