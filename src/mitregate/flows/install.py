@@ -157,9 +157,10 @@ def _new(act: Act, descriptor: Descriptor, descriptor_url: str, sealed: str, app
 def _name(descriptor: Descriptor, app_id: str, others: Iterable[App]) -> str:
     """Find a name that no other app has."""
     taken = {app.name for app in others}
-    wanted = " ".join("".join(letter if letter.isprintable() else " " for letter in descriptor.name).split())
-    names = (wanted, f"{wanted} ({descriptor.key})".strip(), f"{descriptor.key} ({app_id})")
-    return next(name for name in names if name and name not in taken)
+    said = "".join(letter if letter.isprintable() else " " for letter in descriptor.name)
+    wanted = " ".join(said.split()) or descriptor.key
+    names = (wanted, f"{wanted} ({descriptor.key})", f"{descriptor.key} ({app_id})")
+    return next(name for name in names if name not in taken)
 
 
 def _refuse_second(act: Act, app: App, installation: Installation) -> None:
