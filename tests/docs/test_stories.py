@@ -25,6 +25,7 @@ PLAIN = (
     "docs/howto/clients/gitlab.md",
     "docs/howto/clients/highwaythree.md",
     "docs/howto/clients/jenkins-1.md",
+    "docs/howto/clients/jenkins-2.md",
     "docs/howto/clients/jira-js.md",
 )
 
