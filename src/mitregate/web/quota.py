@@ -21,7 +21,7 @@ REASON = "jira-quota-based"
 """Jira's word for a quota that is used up, as opposed to its words for cost and for bursts."""
 
 KEY = "mitregate.quota"
-"""Where the ASGI scope of a request keeps what is left after it, and when the quota is full again."""
+"""Where the ASGI scope of a request keeps what is left after it, and the headers that are the same all minute."""
 
 
 class OverQuota(Refused):
@@ -45,6 +45,7 @@ class Quota:
         self._lock = threading.Lock()  # who asks is often proved in a thread of the store's
         self._used: dict[str, int] = {}
         self._begins = self._ends = datetime.min.replace(tzinfo=UTC)
+        self._headers: list[tuple[bytes, bytes]] = []
 
     def take(self, scope: plain.Scope, app_id: str) -> None:
         """Count the request of *scope* against the quota of an app that is proved; a request counts once.
@@ -57,12 +58,10 @@ class Quota:
         now = self._now()
         with self._lock:
             if not self._begins <= now < self._ends:
-                self._begins = now.replace(second=0, microsecond=0)
-                self._ends = self._begins + MINUTE
-                self._used.clear()
+                self._turn(now)
             used = self._used[app_id] = self._used.get(app_id, 0) + 1
-            ends = self._ends
-        scope[KEY] = (max(self._limit - used, 0), ends)
+            ends, headers = self._ends, self._headers
+        scope[KEY] = (max(self._limit - used, 0), headers)
         if used > self._limit:
             raise OverQuota(math.ceil((ends - now).total_seconds()))
 
@@ -71,17 +70,20 @@ class Quota:
 
         async def send_announced(message: plain.Scope) -> None:
             if message["type"] == "http.response.start" and KEY in scope:
-                message["headers"] += self._headers(*scope[KEY])
+                left, headers = scope[KEY]
+                message["headers"] += [*headers, (b"x-ratelimit-remaining", b"%d" % left)]
+                if left * NEAR < self._limit:
+                    message["headers"].append((b"x-ratelimit-nearlimit", b"true"))
             await send(message)
 
         return send_announced
 
-    def _headers(self, left: int, ends: datetime) -> list[tuple[bytes, bytes]]:
-        headers = [
+    def _turn(self, now: datetime) -> None:
+        """Begin to count anew with the minute of *now*."""
+        self._begins = now.replace(second=0, microsecond=0)
+        self._ends = self._begins + MINUTE
+        self._used.clear()
+        self._headers = [
             (b"x-ratelimit-limit", b"%d" % self._limit),
-            (b"x-ratelimit-remaining", b"%d" % left),
-            (b"x-ratelimit-reset", ends.strftime("%Y-%m-%dT%H:%MZ").encode()),
+            (b"x-ratelimit-reset", self._ends.strftime("%Y-%m-%dT%H:%MZ").encode()),
         ]
-        if left * NEAR < self._limit:
-            headers.append((b"x-ratelimit-nearlimit", b"true"))
-        return headers
