@@ -13,7 +13,10 @@ from mitregate.core.installations import Descriptor, Lifecycle, Module
 from mitregate.core.people import Scope
 from mitregate.flows import install, jenkins, lifecycle
 from mitregate.wire.connect_hash import query_hash
+from tests.fakes.connect_app import ConnectApp
 from tests.fakes.jenkins_plugin import deployment_event, gating_query, token_of
+from tests.fakes.sink import answers, redirects
+from tests.web.connecting import open_host
 from tests.web.stage import ROOT, Stage
 from tests.wire.jira_bodies import body, deployment
 
@@ -115,6 +118,32 @@ def signing(
     return provoke
 
 
+def installing(spoil: Callable[[ConnectApp], None]) -> Provoke:
+    """Install a Connect app that something is wrong with."""
+
+    async def provoke(stage: Stage) -> httpx.Response:
+        async with open_host(stage) as host:
+            spoil(host.app)
+            return await host.install()
+
+    return provoke
+
+
+def answering(status: int, words: bytes) -> Callable[[ConnectApp], None]:
+    """Let an app answer so when it is installed."""
+    return lambda app: app.tell_path(f"{app.path}/installed", answers(status, words))
+
+
+def describing(**changes: Any) -> Callable[[ConnectApp], None]:
+    """Let an app describe itself in another way."""
+    return lambda app: app.changes.update(changes)
+
+
+def move(app: ConnectApp) -> None:
+    """Let the descriptor be somewhere else."""
+    app.tell_path(f"{app.path}/atlassian-connect.json", redirects("https://ferry.example.com/"))
+
+
 # --- the words ---
 
 SYMPTOMS: list[tuple[str, int, str, Provoke]] = [
@@ -175,6 +204,12 @@ SYMPTOMS: list[tuple[str, int, str, Provoke]] = [
         "At least one property must be given in the query",
         calling("DELETE", f"{SITE}/bulkByProperties?_updateSequenceNumber=5"),
     ),
+    ("connect-apps", 400, "… answered with HTTP 401", installing(answering(401, b"no such key"))),
+    ("connect-apps", 400, "… was not installed.", installing(answering(401, b"no such key"))),
+    ("connect-apps", 400, "… answered with HTTP 400", installing(answering(400, b"not today"))),
+    ("connect-apps", 400, "… cannot be installed; in its descriptor …", installing(describing(baseUrl="ferry"))),
+    ("connect-apps", 400, "… has nothing to do with deployments", installing(describing(modules={}))),
+    ("connect-apps", 400, "… points to another address", installing(move)),
     ("connect-apps", 401, "No Connect app with the key '…' is installed here.", signing(issuer="another")),
     ("connect-apps", 401, "The token's signature does not fit.", signing(secret="x" * 40)),
     (
