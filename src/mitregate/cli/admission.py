@@ -8,11 +8,12 @@ import typer
 from msgspec import Raw
 
 from mitregate import settings
+from mitregate.cli import connect
 from mitregate.cli import jenkins as servers
-from mitregate.cli.choosing import choose, items
+from mitregate.cli.choosing import choose, choose_app, handle_of, items
 from mitregate.cli.desk import Desk, about, address_of, answer, answer_to, ask, decoded, path
 from mitregate.cli.options import AsJson
-from mitregate.cli.records import App, NewApp, Page, Token, User
+from mitregate.cli.records import App, NewApp, Page, Token, Told, User
 from mitregate.cli.terminal import moment, plain, program, show, show_card, show_json, show_table
 from mitregate.core.errors import Malformed
 from mitregate.core.people import Role, Scope
@@ -23,7 +24,7 @@ apps = typer.Typer(help="Apps: the CI/CD tools that submit deployments.", rich_m
 users = typer.Typer(help="Users: the people who decide, plan and look on.", rich_markup_mode=None)
 tokens = typer.Typer(help="Tokens: what people's programs prove with who they are.", rich_markup_mode=None)
 
-AppWord = Annotated[str, typer.Argument(help="Its id, client id, server id or name.")]
+AppWord = Annotated[str, typer.Argument(help="Its id, name, client id, app key or server id.")]
 
 SHORT_SCOPES = {scope.value.partition(":")[0]: scope.value for scope in Scope}
 """What a scope can be called for short: `read`, `write`, `delete`."""
@@ -120,9 +121,15 @@ def list_apps(*, json: AsJson = False) -> None:
         return
     found = items(body, App)
     rows = [
-        (a.id, a.name, a.kind, a.client_id, _short(a.scopes), a.callback_url or "", moment(a.created_at)) for a in found
+        (a.id, a.name, _kind(a), handle_of(a), _short(a.scopes), a.callback_url or "", moment(a.created_at))
+        for a in found
     ]
-    show_table(("ID", "NAME", "KIND", "CLIENT ID", "SCOPES", "CALLBACK", "ADDED"), rows)
+    show_table(("ID", "NAME", "KIND", "KNOWN AS", "SCOPES", "CALLBACK", "ADDED"), rows)
+
+
+def _kind(app: App) -> str:
+    """Say what kind of app it is, and how it stands if it is not let in."""
+    return f"{app.kind}, {app.connect.state}" if app.connect and app.connect.state != "enabled" else app.kind
 
 
 @apps.command("show")
@@ -132,7 +139,7 @@ def show_app(app: AppWord, *, json: AsJson = False) -> None:
     async def read(desk: Desk) -> tuple[Raw, App, str]:
         page = decoded(await ask(desk, "GET", path("apps")), Page)
         found = [decoded(item, App) for item in page.items]
-        chosen = choose(found, app, "app", also=servers.handle_of)
+        chosen = choose(found, app, "app", also=handle_of)
         return page.items[found.index(chosen)], chosen, (await about(desk)).base_url
 
     body, chosen, base_url = answer(read)
@@ -149,6 +156,7 @@ def show_app(app: AppWord, *, json: AsJson = False) -> None:
             ("callback", chosen.callback_url or ""),
             ("added", moment(chosen.created_at)),
             *(servers.fields_of(chosen.jenkins, base_url) if chosen.jenkins is not None else []),
+            *(connect.fields_of(chosen.connect) if chosen.connect is not None else []),
         ]
     )
     if chosen.jenkins is not None:
@@ -156,19 +164,22 @@ def show_app(app: AppWord, *, json: AsJson = False) -> None:
 
 
 apps.command("rotate")(servers.rotate)
+apps.command("install", short_help="Install a Connect app, or install it again.")(connect.install)
+apps.command("enable", short_help="Let a disabled Connect app in again.")(connect.enable)
+apps.command("disable", short_help="Keep a Connect app out until it is enabled again.")(connect.disable)
+apps.command("new-key", short_help="Make a new key that signs installations.")(connect.make_key)
 
 
 @apps.command("remove", short_help="Remove an app with its deployments and tokens.")
 def remove_app(app: AppWord, *, json: AsJson = False) -> None:
-    """Remove an app with its deployments and tokens; what waits for it is given up."""
+    """Remove an app with its deployments and tokens; what waits for it is given up. A Connect app is told so."""
 
-    async def remove(desk: Desk) -> App:
-        found = items(await ask(desk, "GET", path("apps")), App)
-        chosen = choose(found, app, "app", also=servers.handle_of)
-        await ask(desk, "DELETE", path("apps", chosen.id))
-        return chosen
+    async def remove(desk: Desk) -> tuple[App, bytes]:
+        chosen = await choose_app(desk, app)
+        return chosen, await ask(desk, "DELETE", path("apps", chosen.id))
 
-    _say_removed(answer(remove), "app", json=json)
+    chosen, said = answer(remove)
+    _say_removed(chosen, "app", json=json, told=decoded(said, App).told if said else ())
 
 
 @users.command("add")
@@ -279,11 +290,13 @@ async def _user(desk: Desk, name: str) -> User:
     return choose(items(await ask(desk, "GET", path("users")), User), name, "user")
 
 
-def _say_removed(removed: App | User, what: str, *, json: bool) -> None:
+def _say_removed(removed: App | User, what: str, *, json: bool, told: Sequence[Told] = ()) -> None:
     if json:
-        show_json({"id": removed.id, "name": removed.name, "removed": True})
+        answers = {"told": told} if told else {}
+        show_json({"id": removed.id, "name": removed.name, "removed": True, **answers})
     else:
         show(f"The {what} {plain(removed.name)!r} was removed.")
+        connect.show_told(told)
 
 
 def _short(scopes: Sequence[str]) -> str:

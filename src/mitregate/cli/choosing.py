@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from mitregate.cli.desk import decoded
+from mitregate.cli.desk import Desk, ask, decoded, path
 from mitregate.cli.records import App, Page, User
 from mitregate.core.errors import Unknown
 
@@ -35,3 +35,15 @@ def choose(found: Sequence[Named], word: str, what: str, also: Callable[[Named],
         if word == one.name:
             return one
     raise Unknown(f"There is no {what} {word!r}.", advice=f"`mitregate {what} list` shows what there is.")
+
+
+def handle_of(app: App) -> str:
+    """Give what an app is called on the wire: a Connect app's key, a Jenkins server's id, else its client id."""
+    if app.connect is not None:
+        return app.connect.key
+    return app.jenkins.server_uuid if app.jenkins is not None else app.client_id
+
+
+async def choose_app(desk: Desk, word: str) -> App:
+    """Find the app that *word* names: by id, name, or what it is called on the wire; `Unknown` if there is none."""
+    return choose(items(await ask(desk, "GET", path("apps")), App), word, "app", also=handle_of)

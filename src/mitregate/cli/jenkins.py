@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from mitregate.cli.choosing import choose, items
+from mitregate.cli.choosing import choose_app
 from mitregate.cli.desk import Desk, answer, answer_to, ask, decoded, path
 from mitregate.cli.options import AsJson
-from mitregate.cli.records import App, JenkinsServer, NewJenkins
+from mitregate.cli.records import JenkinsServer, NewJenkins
 from mitregate.cli.terminal import plain, show, show_card, show_json
 from mitregate.wire.jenkins_site import connection
 
@@ -37,8 +37,7 @@ def rotate(
     """Give a Jenkins server another secret, shown this once; the old one is good until Jenkins has used the new one."""
 
     async def renew(desk: Desk) -> bytes:
-        found = items(await ask(desk, "GET", path("apps")), App)
-        chosen = choose(found, app, "app", also=handle_of)
+        chosen = await choose_app(desk, app)
         return await ask(desk, "POST", path("apps", chosen.id, "rotate"), body={"atOnce": at_once})
 
     renewed = answer(renew)
@@ -49,11 +48,6 @@ def rotate(
     until = "is refused from now on" if at_once else "is good until Jenkins has used the new one"
     show(f"The Jenkins server {plain(made.name)!r} has another secret; the old one {until}.")
     _show_what_to_paste(made, "the pencil beside the site")
-
-
-def handle_of(app: App) -> str:
-    """Give the server id of an app that is a Jenkins server, else its client id."""
-    return app.jenkins.server_uuid if app.jenkins is not None else app.client_id
 
 
 def fields_of(server: JenkinsServer, base_url: str) -> list[tuple[str, str]]:

@@ -53,8 +53,34 @@ class JenkinsServer(Struct, frozen=True, kw_only=True, rename="camel"):
     config: dict[str, str] = {}
 
 
+class ConnectApp(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a Connect app is, beside an app."""
+
+    key: str
+    base_url: str
+    descriptor_url: str
+    modules: tuple[str, ...]
+    state: str
+    is_secret_uncertain: bool
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """What a Connect app was told of itself, and what it answered."""
+
+    event: str
+    reception: str
+    words: str
+
+
+class InstallKey(Struct, frozen=True, kw_only=True):
+    """A key that signs installations, and where its public half is."""
+
+    id: str
+    link: str
+
+
 class App(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An app; only one of the kind `oauth` has a client id."""
+    """An app; only one of the kind `oauth` has a client id. `told` is what it was told of what was just done to it."""
 
     id: str
     name: str
@@ -63,6 +89,8 @@ class App(Struct, frozen=True, kw_only=True, rename="camel"):
     scopes: tuple[str, ...]
     callback_url: str | None = None
     jenkins: JenkinsServer | None = None
+    connect: ConnectApp | None = None
+    told: tuple[Told, ...] = ()
     created_at: datetime
 
 

@@ -19,6 +19,7 @@ from litestar.exceptions import HTTPException
 from litestar.params import ParameterKwarg
 
 from mitregate.core.errors import Malformed, MitregateError, TooLarge, Unknown, Unproven
+from mitregate.web.auth import PRINCIPAL_KEY
 from mitregate.web.counter import PROBLEM_JSON, Problem
 from mitregate.web.problems import PREFIX, headers_of, message_of, problem
 from mitregate.web.rendering import Message, render_message, to_sign_in
@@ -45,7 +46,8 @@ ADVICE = {
 def on_error(request: AnyRequest, error: MitregateError) -> Response[Any]:
     """Answer with an error of our own."""
     status, headers, body = problem(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    # Whoever asks in this very process is the one who would read the log.
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and PRINCIPAL_KEY not in request.scope:
         log.warning("request.unsettled", path=request.scope["path"], error=type(error).__name__, detail=error.message)
     if FOR_PROGRAMS.match(request.scope["path"]):
         return _json(status, headers, body)
