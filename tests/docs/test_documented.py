@@ -40,6 +40,7 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (gates.Stage, "docs/discussions/how-it-decides.md"),
     (jobs.JobState, REFERENCE + "callbacks.md"),
     (jobs.Result, REFERENCE + "callbacks.md"),
+    (people.AppKind, REFERENCE + "access.md"),
     (people.Permission, REFERENCE + "access.md"),
     (people.Role, REFERENCE + "access.md"),
     (people.Scope, REFERENCE + "access.md"),

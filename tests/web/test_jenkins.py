@@ -3,64 +3,21 @@
 import json
 from typing import Any
 
-import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from mitregate.core.errors import Misconfigured, StoreError
-from mitregate.core.people import Permission
-from mitregate.flows import jenkins, review, withdraw
-from mitregate.flows.jenkins import NewServer
+from mitregate.flows import review, withdraw
 from mitregate.web.jenkins import BODY_LIMIT
-from tests.fakes.jenkins_plugin import build_event, deployment_event, gating_query, hash_of, token_of
+from tests.fakes.jenkins_plugin import build_event, gating_query, hash_of, token_of
+from tests.web.farm import JOB, PING, TWIN, Server, open_server, said
 from tests.web.stage import ROOT, Stage
-
-JWT = {"content-type": "application/jwt; charset=utf-8", "user-agent": "atlassian-jira-software-cloud-plugin"}
-JOB, TWIN = "harbour/Aa", "harbour/BB"
-PING = {"requestType": "ping"}
-
-
-class Server:
-    """A Jenkins server, and what its plugin sends."""
-
-    def __init__(self, stage: Stage, made: NewServer) -> None:
-        self.stage = stage
-        self.made = made
-        self.secret = made.secret
-        self.target = f"/jenkins/web-trigger?jenkins_server_uuid={made.server.server_uuid}"
-
-    async def post(self, request: dict[str, Any], **claims: object) -> httpx.Response:
-        """Send a request as the plugin wraps it."""
-        return await self.post_raw(token_of(request, self.secret, self.stage.clock().timestamp(), **claims))
-
-    async def post_raw(self, body: str | bytes, target: str = "", **headers: str) -> httpx.Response:
-        """Send any body."""
-        return await self.stage.client().post(target or self.target, content=body, headers={**JWT, **headers})
-
-    async def tell(self, state: str, *, job: str = JOB, is_gated: bool = False, after: float = 1) -> Any:
-        """Tell of a deployment; give what is answered."""
-        self.stage.clock.advance(seconds=after)
-        reply = await self.post(deployment_event(job, 58, state, self.stage.clock().timestamp(), is_gated=is_gated))
-        assert (reply.status_code, reply.headers["content-type"]) == (202, "application/json")
-        return reply.json()
-
-    async def ask(self, job: str = JOB) -> Any:
-        """Ask for the gating status."""
-        reply = await self.post(gating_query(job, 58))
-        assert (reply.status_code, reply.headers["content-type"]) == (200, "application/json"), reply.text
-        return reply.json()
 
 
 @pytest.fixture
 async def server(stage: Stage) -> Server:
     """A Jenkins server called jenkins."""
-    return Server(stage, await stage.office.transact(ROOT, jenkins.add_server, "jenkins"))
-
-
-def said(reply: httpx.Response, status: int = 400) -> str:
-    """Give the words of a refusal, which are plain text."""
-    assert (reply.status_code, reply.headers["content-type"]) == (status, "text/plain; charset=utf-8"), reply.text
-    return reply.text
+    return await open_server(stage)
 
 
 # --- what it answers ---
@@ -311,70 +268,3 @@ async def test_colliding_jobs_are_told_apart(server: Server, stage: Stage) -> No
     (reason,) = gate["reasons"]
     assert (reason["code"], reason["message"]) == ("key_collision", warning["why"])
     assert "The jobs 'harbour/Aa' and 'harbour/BB' share the pipeline id" in reason["message"]
-
-
-# --- adding servers, and their secrets ---
-
-
-async def test_a_server_is_added_with_what_is_pasted(stage: Stage) -> None:
-    """A server is added with what is pasted into Jenkins, its secret shown this once, and what will not work."""
-    reply = await stage.client("admin").post("/api/v1/apps/jenkins", json={"name": "build farm"})
-    assert reply.status_code == 201
-    made = reply.json()
-    assert set(made) == {
-        "id",
-        "name",
-        "scopes",
-        "serverUuid",
-        "siteName",
-        "webhookUrl",
-        "secret",
-        "warnings",
-        "createdAt",
-    }
-    assert made["siteName"] == "gate.test"
-    assert made["webhookUrl"] == f"http://gate.test/jenkins/web-trigger?jenkins_server_uuid={made['serverUuid']}"
-    assert len(made["warnings"]) == 2
-    token = token_of(PING, made["secret"], stage.clock().timestamp())
-    assert (await stage.client().post(made["webhookUrl"], content=token)).json() == {"success": True}
-
-
-async def test_a_server_may_have_a_callback(stage: Stage) -> None:
-    """A server that wants to be called back as well gets a signing secret."""
-    body = {"name": "build farm", "callbackUrl": "https://ci.example.com/hook"}
-    made = (await stage.client("admin").post("/api/v1/apps/jenkins", json=body)).json()
-    assert (made["callbackUrl"], made["signingSecret"][:6]) == ("https://ci.example.com/hook", "whsec_")
-
-
-async def test_a_secret_is_replaced(server: Server, stage: Stage) -> None:
-    """Another secret is shown once; the old one goes on until Jenkins has used it, or ends at once if that is asked."""
-    path = f"/api/v1/apps/{server.made.app.id}/rotate"
-    made = (await stage.client("admin").post(path, json={})).json()
-    assert (await server.post(PING)).status_code == 200
-    server.secret = made["secret"]
-    assert (await server.post(PING)).status_code == 200
-    server.secret = server.made.secret
-    assert "signature" in said(await server.post(PING))
-    again = (await stage.client("admin").post(path, json={"atOnce": True})).json()
-    assert (again["webhookUrl"], again["secret"] != made["secret"]) == (made["webhookUrl"], True)
-    server.secret = made["secret"]
-    assert "signature" in said(await server.post(PING))
-
-
-@pytest.mark.parametrize(("path", "body"), [("/apps/jenkins", {"name": "x"}), ("/apps/x/rotate", {})])
-async def test_only_an_administrator_adds_and_rotates(stage: Stage, path: str, body: Any) -> None:
-    """Nobody but an administrator adds a server or replaces a secret."""
-    assert Permission.ADMINISTER not in (await stage.client("change_manager").get("/api/v1/me")).json()["permissions"]
-    assert (await stage.client().post(f"/api/v1{path}", json=body)).status_code == 401
-    for who in ("change_manager", "ci"):
-        assert (await stage.client(who).post(f"/api/v1{path}", json=body)).status_code == 403
-
-
-async def test_what_has_no_secret_to_replace_is_refused(stage: Stage) -> None:
-    """Only a Jenkins server has a secret that can be replaced; other apps and what is not there are refused."""
-    client = stage.client("admin")
-    reply = await client.post(f"/api/v1/apps/{stage.apps['ci'].app_id}/rotate", json={})
-    assert (reply.status_code, "is not a Jenkins server" in reply.json()["detail"]) == (400, True)
-    assert (await client.post("/api/v1/apps/none/rotate", json={})).status_code == 404
-    assert (await client.post("/api/v1/apps/jenkins", json={"name": "ci"})).status_code == 409
-    assert (await client.post("/api/v1/apps/jenkins", json={"name": ""})).status_code == 400
