@@ -62,7 +62,7 @@ class NewUser(Body, frozen=True, kw_only=True):
 class NewToken(Body, frozen=True, kw_only=True):
     """An API token to be made."""
 
-    label: Annotated[str, Meta(description="What it is for.", extra_json_schema=_LENGTH)]
+    label: Annotated[str, Meta(description="What it is for.", extra_json_schema={"extra": {"max_length": NAME_LIMIT}})]
     user_id: Annotated[str | None, Meta(description="Whose it is; one's own by default.")] = None
     days: (
         Annotated[int, Meta(ge=1, le=3650, description="How many days it is good for; for ever by default.")] | None
