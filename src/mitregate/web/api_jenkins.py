@@ -7,7 +7,7 @@ from litestar.params import JSONBody
 from msgspec import Meta
 
 from mitregate.flows import jenkins
-from mitregate.web.bodies import Body
+from mitregate.web.bodies import Body, Name
 from mitregate.web.counter import SECURED, Asker, Desk, Id, refusals
 from mitregate.web.jenkins_views import NewJenkinsOut, new_jenkins_out
 
@@ -17,7 +17,7 @@ APPS = ["Apps"]
 class NewJenkins(Body, frozen=True, kw_only=True):
     """A Jenkins server to be added."""
 
-    name: str
+    name: Name
     callback_url: Annotated[
         str | None, Meta(description="Where to tell it verdicts as well, by signed webhooks; the plugin needs none.")
     ] = None

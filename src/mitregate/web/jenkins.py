@@ -31,8 +31,8 @@ from mitregate.wire.jenkins import (
 from mitregate.wire.jenkins_builds import answer_builds
 from mitregate.wire.jira_deployments import read_submission, write_gating_status, write_submission
 
-BODY_LIMIT = 1024 * 1024
-"""Bytes in a request, at most: it tells of one deployment, wrapped twice."""
+BODY_LIMIT = 256 * 1024
+"""Bytes in a request, at most: one deployment with hundreds of issues, wrapped twice. To prove a token takes time."""
 
 TEXT = "text/plain; charset=utf-8"
 
