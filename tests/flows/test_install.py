@@ -168,12 +168,22 @@ def offer_of(world: World, sealed: str) -> install.Offer:
 
 
 def test_an_app_that_is_quick_does_not_end_its_own_installation(world: World) -> None:
-    """A call with the new secret, before the app has answered that it took it, leaves that to the answer."""
+    """A call with the new secret, before the app has answered, settles that; the rest is left to the answer."""
     app = installed(world)
     offered = offer(world, replace(CI, name="CI 2"))
     world.do(principal_of(app), install.settle_secret, app.id, offered.sealed)
-    assert installation(world).offered_secrets == (offered.sealed,)
+    assert (installation(world).shared_secret, installation(world).descriptor) == (offered.sealed, CI)
     assert world.do(ADMIN, install.take, offered).name == "CI 2"
+
+
+def test_a_quick_app_that_refuses_after_all_is_known_by_what_it_uses(world: World) -> None:
+    """An app that has called with its new secret keeps it, though it answers that it does not take it."""
+    app = installed(world)
+    offered = offer(world, replace(CI, name="CI 2"))
+    world.do(principal_of(app), install.settle_secret, app.id, offered.sealed)
+    assert world.do(ADMIN, install.fail, offered, NO)
+    assert app.connect is not None
+    assert installation(world) == replace(app.connect, shared_secret=offered.sealed)
 
 
 def test_names_do_not_meet(world: World) -> None:

@@ -73,7 +73,7 @@ def take(act: Act, offered: Offer) -> App:
         Stale: the app was removed, or installed once more, in the meantime.
     """
     app = act.uow.apps.lock(offered.app.id)
-    if app is None or app.connect is None or app.connect.offered_secrets[-1:] != (offered.sealed,):
+    if app is None or app.connect is None or not _is_newest(app.connect, offered):
         message = (
             f"The app {offered.descriptor.name!r} was removed or installed once more while it was being installed."
         )
@@ -108,7 +108,7 @@ def fail(act: Act, offered: Offer, reply: LifecycleReply) -> bool:
     if app is None or installation is None:
         return False
     act.record(Action.APP_INSTALL_FAILED, app.id, {**_detail(offered.descriptor), "reply": reply.words})
-    is_newest = installation.offered_secrets[-1:] == (offered.sealed,)
+    is_newest = _is_newest(installation, offered)
     if installation.shared_secret is None and is_newest:
         act.uow.apps.remove(app.id)
         return False
@@ -129,8 +129,6 @@ def settle_secret(act: Act, app_id: str, offered: str) -> None:
     if app is None or app.connect is None or offered not in app.connect.offered_secrets:
         return
     later = app.connect.offered_secrets[app.connect.offered_secrets.index(offered) + 1 :]
-    if not later and _is_under_way(act, app.connect):
-        return  # the app calls before it has answered; its answer says the same
     act.uow.apps.keep(replace(app, connect=replace(app.connect, shared_secret=offered, offered_secrets=later)))
     act.record(Action.APP_SECRET_TAKEN, app.id, {"name": app.name})
 
@@ -163,15 +161,16 @@ def _name(descriptor: Descriptor, app_id: str, others: Iterable[App]) -> str:
     return next(name for name in names if name not in taken)
 
 
+def _is_newest(installation: Installation, offered: Offer) -> bool:
+    """Tell whether nothing else was offered since; what was offered may have been settled, by an app that is quick."""
+    return (installation.shared_secret, *installation.offered_secrets)[-1] == offered.sealed
+
+
 def _refuse_second(act: Act, app: App, installation: Installation) -> None:
-    if _is_under_way(act, installation):
+    since = installation.offering_since
+    if since is not None and act.now < since + UNDER_WAY:
         message = f"The app {app.name!r} is being installed just now."
         raise Stale(message, advice="Wait for that to end, for two minutes at most.")
-
-
-def _is_under_way(act: Act, installation: Installation) -> bool:
-    since = installation.offering_since
-    return since is not None and act.now < since + UNDER_WAY
 
 
 def _detail(descriptor: Descriptor) -> dict[str, str]:
