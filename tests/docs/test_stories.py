@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import DOCS, ROOT, blocks, name_of, pages
-from tests.docs.stage import Stage, is_played, open_stage, story
-from tests.fakes.sink import running_sink
+from tests.docs.stage import ADDRESS, Stage, is_played, open_stage, story
+from tests.fakes.connect_app import ConnectApp
+from tests.fakes.sink import running, running_sink
 
 # Pages whose shell blocks are played with nothing but a server, which was started before.
 PLAIN = (
@@ -32,6 +33,7 @@ PLAIN = (
 # Pages that have a test of their own below, or blocks that need no server.
 SPECIAL = (
     "CONTRIBUTING.md",
+    "docs/howto/clients/connect-apps.md",
     "docs/howto/gate-a-pipeline-with-curl.md",
     "docs/howto/register-a-callback.md",
     "docs/howto/run-on-postgresql.md",
@@ -92,6 +94,17 @@ def test_a_callback_is_registered(stage: Stage) -> None:
     stage.expect(said, shown)
     assert b'"gatingStatus":"awaiting"' in told[0].body
     assert told[0].headers["webhook-signature"].startswith("v1,")
+
+
+def test_a_connect_app_is_installed(stage: Stage) -> None:
+    """The how-to's app is installed and enabled, disabled and enabled again, and told in the end that it is removed."""
+    script, shown = story(DOCS / "howto/clients/connect-apps.md")
+    with running(ConnectApp("ferry-deploys")) as app:
+        app.keys_at = stage.here(f"http://{ADDRESS}/connect/install-keys")
+        said = stage.play(script.replace("https://ferry.example.com/atlassian-connect.json", app.descriptor_url))
+    stage.expect(said, shown)
+    assert app.refused == []
+    assert [event.path for event in app.events] == ["/installed", "/enabled", "/disabled", "/enabled", "/uninstalled"]
 
 
 def test_postgresql_is_prepared(tmp_path: Path, postgres_database: str) -> None:
