@@ -1,34 +1,14 @@
 """Jenkins servers over the native API: added with what is pasted into Jenkins, and given another secret."""
 
-from typing import Annotated
-
 from litestar import post
 from litestar.params import JSONBody
-from msgspec import Meta
 
 from mitregate.flows import jenkins
-from mitregate.web.bodies import Body, Name
+from mitregate.web.bodies import NewJenkins, Rotation
 from mitregate.web.counter import SECURED, Asker, Desk, Id, refusals
 from mitregate.web.jenkins_views import NewJenkinsOut, new_jenkins_out
 
 APPS = ["Apps"]
-
-
-class NewJenkins(Body, frozen=True, kw_only=True):
-    """A Jenkins server to be added."""
-
-    name: Name
-    callback_url: Annotated[
-        str | None, Meta(description="Where to tell it verdicts as well, by signed webhooks; the plugin needs none.")
-    ] = None
-
-
-class Rotation(Body, frozen=True, kw_only=True):
-    """How a secret is to be replaced."""
-
-    at_once: Annotated[
-        bool, Meta(description="Refuse the old secret from now on, not only when Jenkins has used the new one.")
-    ] = False
 
 
 @post(

@@ -52,6 +52,23 @@ class AppToInstall(Body, frozen=True, kw_only=True):
     descriptor_url: Annotated[str, Meta(description="Where it describes itself, often …/atlassian-connect.json.")]
 
 
+class NewJenkins(Body, frozen=True, kw_only=True):
+    """A Jenkins server to be added."""
+
+    name: Name
+    callback_url: Annotated[
+        str | None, Meta(description="Where to tell it verdicts as well, by signed webhooks; the plugin needs none.")
+    ] = None
+
+
+class Rotation(Body, frozen=True, kw_only=True):
+    """How a secret is to be replaced."""
+
+    at_once: Annotated[
+        bool, Meta(description="Refuse the old secret from now on, not only when Jenkins has used the new one.")
+    ] = False
+
+
 class NewUser(Body, frozen=True, kw_only=True):
     """A user to be added."""
 

@@ -11,7 +11,7 @@ from litestar.openapi.spec import Components, License, SecurityScheme, Server, T
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
-from mitregate.web import bodies, connect_views, counter, people_views, views
+from mitregate.web import bodies, connect_views, counter, jenkins_views, people_views, views
 from mitregate.web.counter import BEARER
 
 Json = dict[str, Any]
@@ -106,7 +106,7 @@ def _is_left_out(body: Json) -> bool:
 
 def _describe(name: str, schema: Json) -> None:
     """Add to a schema what its type says of itself, which the framework leaves out."""
-    for module in (views, people_views, connect_views, bodies, counter):
+    for module in (views, people_views, connect_views, jenkins_views, bodies, counter):
         kind = getattr(module, name, None)
         if isinstance(kind, type) and issubclass(kind, Struct):
             schema["description"] = (getdoc(kind) or "").partition("\n")[0]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from msgspec import Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from mitregate.core.installations import JenkinsServer
 from mitregate.core.people import Scope
@@ -34,8 +34,8 @@ class NewJenkinsOut(View, frozen=True, kw_only=True):
     warnings: Annotated[
         tuple[str, ...], Meta(description="What keeps the plugin from working with this server as it is.")
     ]
-    callback_url: str | UnsetType
-    signing_secret: Annotated[str, Meta(description="Signs its callbacks; shown this once.")] | UnsetType
+    callback_url: str | UnsetType = UNSET
+    signing_secret: Annotated[str, Meta(description="Signs its callbacks; shown this once.")] | UnsetType = UNSET
     created_at: datetime
 
 
