@@ -123,22 +123,24 @@ def test_a_connect_app_takes_what_is_genuine() -> None:
     assert verify(SHARED, CLIENT_KEY, authorization(), "/gating")["iss"] == CLIENT_KEY
 
 
-@pytest.mark.parametrize(
-    ("header", "path", "words"),
-    [
-        (None, "/gating", "not signed"),
-        (authorization(secret="another secret, which is as long as that one"), "/gating", "the signature does not fit"),
-        (unsigned_token(), "/gating", "the signature does not fit"),
-        (authorization(issuer="somebody"), "/gating", "somebody else"),
-        (authorization(age=timedelta(minutes=4)), "/gating", "expired"),
-        (authorization(), "/connect/gating", "another request"),
-    ],
-)
-def test_a_connect_app_refuses_what_is_not(header: str | None, path: str, words: str) -> None:
+REFUSED: dict[str, tuple[Callable[[], str | None], str]] = {
+    "not signed": (lambda: None, "/gating"),
+    "the signature does not fit": (lambda: authorization(secret="another secret, as long as that one"), "/gating"),
+    "does not fit": (unsigned_token, "/gating"),
+    "somebody else is calling": (lambda: authorization(issuer="somebody"), "/gating"),
+    "the token has expired": (lambda: authorization(age=timedelta(minutes=4)), "/gating"),
+    "the token is for another request": (authorization, "/connect/gating"),
+}
+"""What must be refused, by the words in which it is: the header, and the path of the request."""
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_a_connect_app_refuses_what_is_not(words: str) -> None:
     """`verify_connect` refuses what is unsigned, signed otherwise, by somebody else, too old, or for another path."""
     verify = defined(python()[3], "verify_connect")
+    header, path = REFUSED[words]
     with pytest.raises(ValueError, match=words):
-        verify(SHARED, CLIENT_KEY, header, path)
+        verify(SHARED, CLIENT_KEY, header(), path)
 
 
 # --- a receiver as a process, and in the shell ---
