@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.running import COMMAND, Run, Server, outside
+from tests.fakes.sink import answers, hangs_up, is_busy, running_sink
 
 WHERE = ("--pipeline", "a/b c", "--environment", "eu")
 
@@ -144,3 +145,35 @@ def test_nobody_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = run("submit", *WHERE, "--sequence", "1", "--json")
     assert (ended.code, ended.complaint["type"]) == (4, "Unreachable")
     assert "http://127.0.0.1:9" in ended.complaint["advice"]
+
+
+def test_a_server_that_is_away_for_a_moment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A submission is tried again while the server does not answer or asks for time; that is said once."""
+    key = {"pipelineId": "a/b c", "environmentId": "eu", "deploymentSequenceNumber": 1}
+    about = {"version": "1", "baseUrl": "", "database": "sqlite", "time": "2026-02-03T09:41:07Z"}
+    with running_sink() as sink:
+        sink.tell(hangs_up, answers(200, b'{"access_token": "mga_1"}'), answers(200, json.dumps(about).encode()))
+        sink.tell(is_busy("0"), answers(202, json.dumps({"acceptedDeployments": [key]}).encode()), answers(404))
+        where = f"127.0.0.1:{sink.port}"
+        monkeypatch.setenv("MITREGATE_URL", f"http://{where}")
+        monkeypatch.setenv("MITREGATE_CLIENT_ID", "x")
+        monkeypatch.setenv("MITREGATE_CLIENT_SECRET", "y")
+        ended = run("submit", *WHERE, "--sequence", "1").well()
+        assert ended.out == "accepted: a/b c → eu #1\n"
+        assert ended.err.splitlines() == [
+            f"{where} gave no reply: it closed the connection without a reply. Trying on.",
+            "The server answers again.",
+        ]
+        assert [taken.target.rpartition("/")[2] for taken in sink.requests] == [
+            *("token", "token", "about", "bulk", "bulk", "gating-status")
+        ]
+
+
+def test_a_token_that_cannot_be_sent(run: Run, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token with a line break amid it ends with 2, and is not shown."""
+    monkeypatch.setenv("MITREGATE_URL", server.url)
+    monkeypatch.setenv("MITREGATE_TOKEN", "mgt_x\nmgt_y")
+    ended = run("status", "--json")
+    assert (ended.code, ended.complaint["type"]) == (2, "Unproven")
+    assert "MITREGATE_TOKEN" in ended.complaint["advice"]
+    assert "mgt_y" not in ended.err

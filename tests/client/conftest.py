@@ -33,6 +33,6 @@ def opened(request: pytest.FixtureRequest, sink: Sink) -> Open:
 
     def opening(proof: Proof | None = BEARER, *, at: str | None = None, **options: Any) -> Any:
         where = at or f"http://127.0.0.1:{sink.port}"
-        return asking(request.param, Site.mitregate(where), proof, **{"retries": ONCE, "timeout": 0.5, **options})
+        return asking(request.param, Site.mitregate(where), proof, **{"retries": ONCE, "timeout": 10.0, **options})
 
     return opening

@@ -60,7 +60,7 @@ async def test_a_server_that_cannot_prove_itself_gets_nothing(
     """A certificate of an unknown authority, for another name, or out of date ends it before anything is sent."""
     trust = authority.client() if is_known else None
     async with Sink(tls=proof(authority)) as server:
-        async with opened(at=f"https://127.0.0.1:{server.port}", tls=trust, timeout=5.0) as ask:
+        async with opened(at=f"https://127.0.0.1:{server.port}", tls=trust) as ask:
             with pytest.raises(Unreachable, match=rf"its TLS certificate is not trusted \(.*{reason}"):
                 await ask("read", KEY)
         assert server.requests == []
@@ -69,7 +69,7 @@ async def test_a_server_that_cannot_prove_itself_gets_nothing(
 async def test_a_trusted_server_is_called(opened: Open, authority: Authority) -> None:
     """A server whose certificate the trusted authority signed is called, again over the same connection."""
     async with Sink(tls=authority.server("127.0.0.1"), default=answers(200, gating().body)) as server:
-        async with opened(at=f"https://127.0.0.1:{server.port}", tls=authority.client(), timeout=5.0) as ask:
+        async with opened(at=f"https://127.0.0.1:{server.port}", tls=authority.client()) as ask:
             for _ in range(3):
                 await ask("gating_status", KEY)
         assert len(server.requests) == 3
@@ -86,7 +86,7 @@ async def test_a_server_without_tls_is_told(opened: Open, sink: Sink) -> None:
 
     async with await asyncio.start_server(reject, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        async with opened(at=f"https://127.0.0.1:{port}", timeout=5.0) as ask:
+        async with opened(at=f"https://127.0.0.1:{port}") as ask:
             with pytest.raises(Unreachable, match=r"gave no reply: TLS failed \("):
                 await ask("read", KEY)
 
@@ -132,11 +132,13 @@ async def test_a_task_that_is_cancelled_takes_no_other_with_it(sink: Sink) -> No
 async def test_nothing_is_left_of_a_cancelled_task(sink: Sink) -> None:
     """A client can be closed while a token is still asked for."""
     sink.tell_path("/oauth/token", hangs)
-    async with AsyncClient(Site.mitregate(f"http://127.0.0.1:{sink.port}"), APP) as client:
-        task = asyncio.create_task(client.gating_status(KEY))
-        await sink.received(1)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    client = AsyncClient(Site.mitregate(f"http://127.0.0.1:{sink.port}"), APP)
+    task = asyncio.create_task(client.gating_status(KEY))
+    await sink.received(1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with asyncio.timeout(2):
+        await client.close()
     assert task.cancelled()
     assert len(asyncio.all_tasks() - {asyncio.current_task()}) == 1  # the server's own
 

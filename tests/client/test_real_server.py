@@ -116,7 +116,7 @@ async def test_the_whole_path(gate: Gate, kind: type[Client | AsyncClient]) -> N
         (key,) = (await ask("submit", submitted, product="tests")).insist().accepted_deployments
         state = await ask("gating_status", key)
         assert (state.key, state.is_awaiting) == (key, True)
-        waiting = asyncio.create_task(ask("wait", key, timeout=20, poll_every=0.1))
+        waiting = asyncio.create_task(ask("wait", key, timeout=60, poll_every=0.1))
         await asyncio.sleep(0.5)
         await asyncio.to_thread(gate.person.approve, state.details[0].issue_key)
         assert (await waiting).is_allowed
@@ -136,7 +136,7 @@ async def test_a_declined_deployment(gate: Gate, kind: type[Client | AsyncClient
         (key,) = (await ask("submit", deployment())).accepted_deployments
         state = await ask("gating_status", key)
         await asyncio.to_thread(gate.person.decline, state.details[0].issue_key)
-        ended = await ask("wait", key, timeout=20, poll_every=0.1)
+        ended = await ask("wait", key, timeout=60, poll_every=0.1)
         assert (ended.gating_status, ended.is_allowed) == ("prevented", False)
 
 
@@ -232,6 +232,7 @@ async def test_a_submission_survives_a_restart(own_gate: Gate, kind: type[Client
     """What is submitted while the server is away for a moment arrives once it is back."""
     await asyncio.to_thread(own_gate.server.kill)
     begun = own_gate.house.begin_to_serve(port=int(own_gate.server.url.rpartition(":")[2]))
-    async with asking(kind, own_gate.site, own_gate.proof) as ask:
+    patient = Retries(pauses=(0.2,) * 100)
+    async with asking(kind, own_gate.site, own_gate.proof, retries=patient) as ask:
         assert (await ask("submit", deployment(7))).insist().accepted_deployments[0].deployment_sequence_number == 7
     assert begun.is_running

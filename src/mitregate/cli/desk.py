@@ -116,12 +116,9 @@ async def open_client(
     """Open a client of the server, for the person or the app that the settings name.
 
     Raises:
-        Misconfigured: they name neither, or the server's address is none.
+        Misconfigured: they name neither.
     """
-    try:
-        site = Site.mitregate(address_of(here))
-    except Misconfigured as error:
-        raise Misconfigured(error.message, advice="Set MITREGATE_URL as in https://gate.example.com.") from None
+    site = Site.mitregate(address_of(here))
     async with AsyncClient(site, proof_of(here), retries=retries, timeout=PATIENCE, on_pause=on_pause) as client:
         yield client
 

@@ -94,7 +94,7 @@ class Caller:
                 if state is not None or self._around.elapsed() - began >= self._site.lag:
                     raise
                 trouble = error
-            if state is not None and trouble is None and not state.is_awaiting:
+            if state is not None and not state.is_awaiting:
                 return state
             left = began + timeout - self._around.elapsed()
             if left <= 0 or asked_for(trouble) >= left:
