@@ -23,10 +23,18 @@ WRITABLE = [ids for ids in IDS if ".." not in ids]
 
 
 class Site(Struct, frozen=True, kw_only=True):
-    """A server and its administrator."""
+    """A server in its house, and its administrator."""
 
+    house: House
     server: Server
     person: Person
+
+    def run(self, *command: str) -> str:
+        """Run a command of the administrator's, which must succeed; give what it says."""
+        settings = {"MITREGATE_URL": self.server.url, "MITREGATE_TOKEN": self.person.token}
+        ended = self.house.run(*command, **settings)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
 
     def install(self, ferry: Ferry) -> Answer:
         """Install an app by its descriptor."""
@@ -43,7 +51,7 @@ class Site(Struct, frozen=True, kw_only=True):
 def site(house: House) -> Site:
     """A server with its first user."""
     server = house.serve()
-    return Site(server=server, person=house.first_user(server))
+    return Site(house=house, server=server, person=house.first_user(server))
 
 
 Start = Callable[..., Ferry]
@@ -79,6 +87,26 @@ def test_it_installs_itself(site: Site, start: Start) -> None:
     ferry.program.stop()
     assert "Unregistered on host" in ferry.program.said
     assert site.app(ferry) is None
+
+
+def test_an_operator_installs_it(site: Site, start: Start) -> None:
+    """On the command line it is installed, switched off and on, installed again under another key, and removed."""
+    ferry = start(key="by-operator")
+    assert "HTTP 204" in site.run("app", "install", ferry.descriptor_url)
+    ferry.submit(deployment()).expect(202)
+    site.run("app", "disable", ferry.key)
+    ferry.hears("disabled")
+    assert "is disabled" in ferry.submit(deployment()).expect(403).body[0]["message"]
+    site.run("app", "enable", ferry.key)
+    ferry.hears("enabled", times=2)
+    former = ferry.installation
+    site.run("app", "new-key")
+    site.run("app", "install", ferry.descriptor_url)
+    assert ferry.installation["sharedSecret"] != former["sharedSecret"]
+    ferry.submit(deployment(2)).expect(202)
+    site.run("app", "remove", ferry.key)
+    ferry.hears("uninstalled")
+    ferry.submit(deployment(3)).expect(401)
 
 
 def test_it_is_called_back(site: Site, ferry: Ferry) -> None:
@@ -135,19 +163,6 @@ def test_a_new_secret_ends_the_old_one(site: Site, ferry: Ferry) -> None:
     assert refused.body[0]["message"].startswith("The token's signature does not fit.")
     ferry.program.call("restore", installation=latter)
     ferry.ask("get", gating_status_of(wanted)).expect(200)
-
-
-def test_it_is_disabled_and_enabled(site: Site, ferry: Ferry) -> None:
-    """A disabled app is told so and kept out, enabled it is told that and let in."""
-    app = site.app(ferry)
-    assert app is not None
-    site.person.ask("POST", f"/api/v1/apps/{app['id']}/disable").expect(200)
-    ferry.hears("disabled")
-    refused = ferry.submit(deployment()).expect(403)
-    assert "disabled" in refused.body[0]["message"]
-    site.person.ask("POST", f"/api/v1/apps/{app['id']}/enable").expect(200)
-    ferry.hears("enabled", times=2)
-    ferry.submit(deployment()).expect(202)
 
 
 def test_it_is_uninstalled(site: Site, ferry: Ferry) -> None:
