@@ -54,7 +54,7 @@ class Retries(Struct, frozen=True, kw_only=True):
 
 
 USUAL = Retries()
-"""Try again for about seven seconds, as long as a server takes to be started again."""
+"""Try again for four to seven seconds, about as long as a server takes to be started again."""
 
 ONCE = Retries(pauses=())
 """Never try again."""
