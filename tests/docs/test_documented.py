@@ -14,12 +14,14 @@ import mitregate
 from mitregate import providers, wiring
 from mitregate.cli.exits import EXITS, INTERRUPTED, NO, NOBODY_LISTENS, OK
 from mitregate.cli.program import program
-from mitregate.core import approvals, audit, changes, deployments, gates, jobs, people
+from mitregate.core import approvals, audit, changes, deployments, gates, installations, jobs, people
 from mitregate.core.errors import MitregateError
 from mitregate.settings import CONFIG, PREFIX, Settings
 from mitregate.web.api_server import PROBES
+from mitregate.web.connect_views import ConnectState
 from mitregate.web.routes import API, make_api
 from mitregate.wire import signatures
+from mitregate.wire.connect_lifecycle import Reception
 from tests.docs.pages import DOCS, read
 
 REFERENCE = "docs/reference/"
@@ -38,6 +40,10 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (gates.GatingStatus, REFERENCE + "deployments-api.md"),
     (gates.ReasonCode, "docs/discussions/how-it-decides.md"),
     (gates.Stage, "docs/discussions/how-it-decides.md"),
+    (installations.Lifecycle, REFERENCE + "connect.md"),
+    (installations.Module, REFERENCE + "connect.md"),
+    (ConnectState, REFERENCE + "connect.md"),
+    (Reception, REFERENCE + "connect.md"),
     (jobs.JobState, REFERENCE + "callbacks.md"),
     (jobs.Result, REFERENCE + "callbacks.md"),
     (people.AppKind, REFERENCE + "access.md"),

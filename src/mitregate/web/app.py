@@ -11,7 +11,7 @@ from mitregate.web.oauth import Site
 from mitregate.web.office import Office
 from mitregate.web.others import Others
 from mitregate.web.quota import Quota
-from mitregate.web.upm import PluginManager
+from mitregate.web.upm import Plugins
 from mitregate.wire import jenkins, upm
 from mitregate.wire.addresses import Network
 from mitregate.wire.jira_others import other_api
@@ -39,7 +39,7 @@ def make_app(office: Office, *, rate_limit: int = 0, trusted_proxies: Sequence[N
     site = Site(office)
     native = make_native(office)
     install_keys = InstallKeys(office)
-    plugins = PluginManager(office)
+    plugins = Plugins(office)
     exact: dict[bytes, plain.Asgi] = {
         b"/oauth/token": site.token,
         b"/oauth/token/accessible-resources": site.resources,

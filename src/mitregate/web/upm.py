@@ -35,7 +35,7 @@ ADVICE = "Send, by Basic, the name of a user who administers, and an API token o
 CHALLENGE = 'Basic realm="mitregate"'
 
 
-class PluginManager:
+class Plugins:
     """The paths below `upm.ROOT`."""
 
     def __init__(self, office: Office) -> None:
