@@ -20,7 +20,7 @@ def app(server: Server, desk: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield app
 
 
-def test_an_app_is_installed_and_removed(run: Run, app: ConnectApp) -> None:
+def test_an_app_is_installed_and_removed(run: Run, app: ConnectApp, server: Server) -> None:
     """An app is installed by its descriptor, shown with what it is, and removed by its key; each time it is told so."""
     said = run("app", "install", app.descriptor_url).well().out
     name = app.changes["name"]
@@ -28,7 +28,9 @@ def test_an_app_is_installed_and_removed(run: Run, app: ConnectApp) -> None:
     for words in (app.key, app.base_url, f"{app.base_url}/gating", "enabled", "jiraDeploymentGating"):
         assert words in said
     told = f"{name} answered with HTTP 204."
-    assert said.endswith(f"installed: {told}\nenabled: {told}\n")
+    where = f"It was told that this server is at {server.url}, as MITREGATE_BASE_URL says."
+    assert said.endswith(f"installed: {told}\nenabled: {told}\n{where}\n")
+    assert [event.body["baseUrl"] for event in app.events] == [server.url] * 2
     (row,) = [line for line in run("app", "list").well().out.splitlines() if app.key in line]
     assert f"{name}  connect  {app.key}" in row
     assert app.base_url in run("app", "show", app.key).well().out

@@ -7,8 +7,10 @@ from typing import Any
 
 import jwt
 import pytest
+from msgspec.structs import replace
 
 from mitregate.core.people import Scope
+from mitregate.web.app import make_app
 from mitregate.web.badges import CHALLENGE
 from tests.fakes.connect_app import ConnectApp, hash_of
 from tests.fakes.sink import hangs_up
@@ -52,6 +54,18 @@ async def test_the_path_is_signed_as_it_is_or_decoded(host: Host) -> None:
     for signed in (target, target.replace("%20", " ").replace("%2F", "/")):
         headers = {"authorization": f"JWT {token_of(host, 'GET', signed)}"}
         assert (await host.stage.client().get(target, headers=headers)).status_code == 404
+
+
+@pytest.mark.parametrize("signed", [ONE, f"/jira{ONE}"])
+@pytest.mark.parametrize("sent", [ONE, f"/jira{ONE}"])
+async def test_below_a_path_either_path_is_signed(host: Host, signed: str, sent: str) -> None:
+    """Where this server has a context path, it may be hashed or not, and a proxy may have taken it off or not."""
+    host.stage.office.ports = replace(host.stage.office.ports, base_url="http://gate.test/jira")
+    host.stage.asgi = make_app(host.stage.office)
+    headers = {"authorization": f"JWT {token_of(host, 'GET', signed)}"}
+    assert (await host.stage.client().get(sent, headers=headers)).status_code == 404
+    headers = {"authorization": f"JWT {token_of(host, 'GET', f'/other{ONE}')}"}
+    assert (await host.stage.client().get(sent, headers=headers)).status_code == 401
 
 
 async def test_a_signature_serves_at_all_addresses_of_the_api(host: Host) -> None:

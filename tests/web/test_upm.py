@@ -8,7 +8,9 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
+from mitregate.web.app import make_app
 from tests.fakes.sink import answers
 from tests.web.connecting import Host, open_host
 from tests.web.stage import BASE_URL, Stage
@@ -194,6 +196,19 @@ async def test_the_methods_of_a_path_are_told(host: Host) -> None:
     ]:
         reply = await client.patch(path)
         assert (reply.status_code, reply.headers["allow"]) == (405, allowed)
+
+
+async def test_a_framework_finds_its_way_below_a_path(host: Host) -> None:
+    """Where this server has a context path, all that a framework is told begins with it."""
+    host.stage.office.ports = replace(host.stage.office.ports, base_url=f"{BASE_URL}/jira")
+    host.stage.asgi = make_app(host.stage.office)
+    framework = Framework(host)
+    reply = await framework.post(await framework.token())
+    assert reply.json()["links"]["self"] == f"/jira{ROOT}pending/com.example.deployer"
+    reply = await framework.client.get(reply.json()["links"]["self"])
+    assert reply.headers["location"] == f"{BASE_URL}/jira{ROOT}com.example.deployer-key"
+    plugin = (await framework.client.get(urlsplit(reply.headers["location"]).path)).json()
+    assert plugin["links"]["self"] == f"/jira{ROOT}com.example.deployer-key"
 
 
 async def test_links_lead_back_here(host: Host) -> None:

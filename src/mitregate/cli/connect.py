@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mitregate.cli.choosing import choose_app
-from mitregate.cli.desk import Desk, answer, answer_to, ask, decoded, path
+from mitregate.cli.desk import Desk, about, answer, answer_to, ask, decoded, path
 from mitregate.cli.options import AsJson
 from mitregate.cli.records import App, ConnectApp, InstallKey, Told
 from mitregate.cli.terminal import plain, show, show_card, show_json
@@ -20,7 +20,12 @@ def install(
     json: AsJson = False,
 ) -> None:
     """Install a Connect app by its descriptor; one that is installed gets a new secret, and what has changed holds."""
-    installed = answer_to("POST", path("apps", "install"), body={"descriptorUrl": url})
+
+    async def work(desk: Desk) -> tuple[bytes, str]:
+        made = await ask(desk, "POST", path("apps", "install"), body={"descriptorUrl": url})
+        return made, (await about(desk)).base_url
+
+    installed, base_url = answer(work)
     if json:
         show_json(installed)
         return
@@ -32,6 +37,7 @@ def install(
     show_card([("id", app.id), ("scopes", " ".join(app.scopes)), *called, *special])
     show()
     show_told(app.told)
+    show(f"It was told that this server is at {base_url}, as MITREGATE_BASE_URL says.")
 
 
 def enable(app: Word, *, json: AsJson = False) -> None:
