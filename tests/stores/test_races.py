@@ -5,18 +5,20 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.fernet import Fernet
 from msgspec.structs import replace
 
+from mitregate.core.announcements import Announcement
 from mitregate.core.changes import Status
 from mitregate.core.errors import Stale, Unproven
-from mitregate.core.gates import Stage
+from mitregate.core.gates import GatingStatus, Stage
 from mitregate.core.installations import Descriptor
 from mitregate.core.jobs import JobState
 from mitregate.core.people import Permission, Principal, Scope
 from mitregate.core.queries import ChangeQuery, GateQuery, JobQuery
-from mitregate.flows import admit, install, install_keys, lifecycle, withdraw
+from mitregate.flows import admit, install, install_keys, lifecycle, review, withdraw
 from mitregate.flows.act import begin
 from mitregate.flows.submit import submit
 from mitregate.ports import Ports, Store, UnitOfWork
@@ -148,3 +150,34 @@ async def test_what_is_removed_while_it_is_installed_is_gone(store: Store, other
     )
     assert is_there is False
     assert await other.read(lambda uow: uow.apps.get(app.id)) is None
+
+
+async def test_what_is_decided_while_its_app_is_enabled_is_told(store: Store, other: Store, ports: Ports) -> None:
+    """A status is told that is reached just when its app is enabled, even if the app was disabled a moment before.
+
+    In one transaction many flows share, what an early one has read of the app must not stand for a later one.
+    """
+    descriptor = making.installation().descriptor
+    offered = await store.transact(offering(ports, descriptor))
+    app = await store.transact(lambda uow: install.take(begin(ports, uow, ROOT), offered))
+    asked = deployment()
+    asked = replace(asked, key=replace(asked.key, app_id=app.id), asks_for_gating=True)
+    await store.transact(lambda uow: submit(begin(ports, uow, ROOT), [asked]))
+    await store.transact(lambda uow: lifecycle.disable(begin(ports, uow, ROOT), app.id))
+    (waiting,) = await store.read(lambda uow: uow.gates.page(GateQuery()))
+    has_read, is_enabled = threading.Event(), threading.Event()
+
+    def approve(uow: UnitOfWork) -> object:
+        uow.apps.get(app.id)
+        has_read.set()
+        is_enabled.wait(PAUSE_S)  # on SQLite in vain, for there is one writer
+        return review.approve(begin(ports, uow, ROOT), waiting.change_key or "")
+
+    approving = asyncio.create_task(store.transact(approve))
+    await asyncio.to_thread(has_read.wait)
+    await other.transact(lambda uow: lifecycle.enable(begin(ports, uow, ROOT), app.id))
+    is_enabled.set()
+    await approving
+    newest = (await store.read(lambda uow: uow.jobs.page(JobQuery())))[0]
+    told = msgspec.json.decode(newest.payload, type=Announcement)
+    assert (newest.state, told.status) == (JobState.OPEN, GatingStatus.ALLOWED)

@@ -53,8 +53,11 @@ class AppTable(RememberedTable):
             raise Stale(message, advice="Look at the list of apps.")
 
     def get(self, app_id: str) -> App | None:
-        """Read one app, as it was when this transaction first asked for it."""
-        if app_id not in self._ledger.apps:
+        """Read one app, as it was when this transaction first asked for it; anew, if it was disabled then.
+
+        Whoever enables it tells it what was decided until then, so who decides after that must know.
+        """
+        if app_id not in self._ledger.apps or _is_disabled(self._ledger.apps[app_id]):
             row = self._q.app(self._connection, **plain(id=app_id))
             self._ledger.apps[app_id] = app_of(row) if row else None
         return self._ledger.apps[app_id]
@@ -172,6 +175,10 @@ class HostTable(Table):
     def forget(self, host: str) -> None:
         """Forget the failures of *host*: a try went well."""
         self._write(self._q.forget_host, plain(host=host))
+
+
+def _is_disabled(app: App | None) -> bool:
+    return app is not None and app.connect is not None and not app.connect.is_enabled
 
 
 def _values_of(app: App) -> Values:
