@@ -29,6 +29,13 @@ def receive(world: World, made: NewServer, secret: str, server_uuid: str = "", *
     return world.read(jenkins.receive, world.ports, server_uuid or made.server.server_uuid, token, "192.0.2.44")
 
 
+def use(world: World, made: NewServer, secret: str) -> None:
+    """Let a server use a secret for the first time."""
+    call = receive(world, made, secret)
+    assert call.renewed is not None
+    world.do(call.principal, jenkins.end_earlier_secrets, call.renewed)
+
+
 def app_of(world: World, made: NewServer) -> App:
     """Read the app as it is kept."""
     found = world.read(lambda uow: uow.apps.get(made.app.id))
@@ -67,7 +74,7 @@ def test_a_server_proves_itself(world: World) -> None:
     made = added(world)
     call = receive(world, made, made.secret)
     assert call.principal == replace(principal_of(made.app), origin="192.0.2.44")
-    assert (call.message, call.has_renewed) == (Ping(), False)
+    assert (call.message, call.renewed) == (Ping(), None)
 
 
 def test_nobody_else_does(world: World) -> None:
@@ -101,14 +108,45 @@ def test_the_old_secret_is_good_until_the_new_one_is_used(world: World) -> None:
     made = added(world)
     renewed = world.do(ADMIN, jenkins.rotate, made.app.id)
     assert renewed.secret != made.secret
-    assert not receive(world, made, made.secret).has_renewed
-    call = receive(world, made, renewed.secret)
-    assert call.has_renewed
-    world.do(call.principal, jenkins.end_earlier_secret)
+    assert receive(world, made, made.secret).renewed is None
+    use(world, made, renewed.secret)
     with pytest.raises(Unproven, match="signature does not fit"):
         receive(world, made, made.secret)
-    assert not receive(world, made, renewed.secret).has_renewed
+    assert receive(world, made, renewed.secret).renewed is None
     assert world.actions(made.app.id) == ["app.added", "app.rotated"]
+
+
+def test_a_secret_that_was_lost_locks_nobody_out(world: World) -> None:
+    """A new secret that was never pasted and is replaced once more leaves Jenkins the one it has, until it has another.
+
+    Whichever of the new ones it is then given, it is let in; only with the newest do the others end.
+    """
+    made = added(world)
+    secrets = [made.secret, *(world.do(ADMIN, jenkins.rotate, made.app.id).secret for _ in range(2))]
+    for secret in secrets[:-1]:
+        assert receive(world, made, secret).renewed is None
+    use(world, made, secrets[-1])
+    for secret in secrets[:-1]:
+        with pytest.raises(Unproven, match="signature does not fit"):
+            receive(world, made, secret)
+    before = world.do(ADMIN, jenkins.rotate, made.app.id)
+    for _ in range(jenkins.EARLIER):
+        world.do(ADMIN, jenkins.rotate, made.app.id)
+    with pytest.raises(Unproven):
+        receive(world, made, secrets[-1])
+    assert receive(world, made, before.secret).message == Ping()
+
+
+def test_what_is_replaced_meanwhile_is_still_good(world: World) -> None:
+    """A secret that Jenkins has just begun to use does not end because it was replaced at that very moment."""
+    made = added(world)
+    second = world.do(ADMIN, jenkins.rotate, made.app.id)
+    call = receive(world, made, second.secret)
+    third = world.do(ADMIN, jenkins.rotate, made.app.id)
+    assert call.renewed is not None
+    world.do(call.principal, jenkins.end_earlier_secrets, call.renewed)
+    for secret in (second.secret, third.secret):
+        assert receive(world, made, secret).message == Ping()
 
 
 def test_a_leaked_secret_ends_at_once(world: World) -> None:
@@ -151,7 +189,7 @@ def test_settings_are_kept(world: World) -> None:
         kept = app_of(world, made).jenkins
         assert kept is not None
         assert kept.config == config
-        assert kept.earlier_secret == made.server.secret
+        assert kept.earlier_secrets == (made.server.secret,)
 
 
 def test_what_is_removed_keeps_nothing(world: World) -> None:
@@ -162,7 +200,7 @@ def test_what_is_removed_keeps_nothing(world: World) -> None:
     with pytest.raises(Unproven, match="was removed"):
         world.do(call.principal, jenkins.keep_config, {"a": "b"})
     with pytest.raises(Unproven, match="was removed"):
-        world.do(call.principal, jenkins.end_earlier_secret)
+        world.do(call.principal, jenkins.end_earlier_secrets, "sealed")
 
 
 def test_a_build_asks_for_its_gate(world: World) -> None:

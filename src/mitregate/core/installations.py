@@ -83,11 +83,11 @@ class InstallKey(Struct, frozen=True, kw_only=True):
 class JenkinsServer(Struct, frozen=True, kw_only=True):
     """A Jenkins whose plugin sends to an address of its own; `secret` is sealed.
 
-    `earlier_secret`, sealed as well, is the one before it, which is good until Jenkins has used the newer one. `config`
-    is what the plugin tells of its settings: which builds and deployments it sends by itself.
+    `earlier_secrets`, sealed as well, the newest first, are those before it, which are good until Jenkins has used it.
+    `config` is what the plugin tells of its settings: which builds and deployments it sends by itself.
     """
 
     server_uuid: str
     secret: str
-    earlier_secret: str | None = None
+    earlier_secrets: tuple[str, ...] = ()
     config: dict[str, str] = {}

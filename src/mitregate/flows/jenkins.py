@@ -20,6 +20,9 @@ from mitregate.wire.jenkins import Message, StatusQuery, read_token
 SCOPES = frozenset({Scope.READ, Scope.WRITE})
 """What the plugin needs: it deletes nothing."""
 
+EARLIER = 3
+"""Secrets that are good beside the newest, at most: one that Jenkins has, and new ones that were not pasted."""
+
 
 class NewServer(Struct, frozen=True, kw_only=True):
     """A Jenkins server just added, or one whose secret was just replaced; the secrets are never shown again."""
@@ -31,11 +34,11 @@ class NewServer(Struct, frozen=True, kw_only=True):
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A request of the plugin, proved; `has_renewed` says that it came with the newer of two secrets."""
+    """A request of the plugin, proved; `renewed` is the sealed secret that proved it, if it is to end earlier ones."""
 
     principal: Principal
     message: Message
-    has_renewed: bool
+    renewed: str | None = None
 
 
 # --- servers and their secrets ---
@@ -61,7 +64,7 @@ def rotate(act: Act, app_id: str, *, is_urgent: bool = False) -> NewServer:
     Args:
         act: the use case under way.
         app_id: the app.
-        is_urgent: whether the earlier secret is refused from now on; else it is good until Jenkins uses the new one.
+        is_urgent: whether earlier secrets are refused from now on; else they are good until Jenkins uses the new one.
 
     Raises:
         Forbidden: the principal does not administer.
@@ -77,18 +80,18 @@ def rotate(act: Act, app_id: str, *, is_urgent: bool = False) -> NewServer:
         message = f"The app {app.name!r} is not a Jenkins server; its secret cannot be replaced in place."
         raise Malformed(message, advice="Add another app, hand its secrets to the tool, and remove this one.")
     secret = act.ports.new_secret()
-    earlier = None if is_urgent else app.jenkins.secret
-    server = replace(app.jenkins, secret=act.ports.seal(secret), earlier_secret=earlier)
+    earlier = () if is_urgent else (app.jenkins.secret, *app.jenkins.earlier_secrets)[:EARLIER]
+    server = replace(app.jenkins, secret=act.ports.seal(secret), earlier_secrets=earlier)
     act.uow.apps.keep(replace(app, jenkins=server))
     act.record(Action.APP_ROTATED, app.id, {"name": app.name, "urgent": "yes" if is_urgent else "no"})
     return NewServer(app=replace(app, jenkins=server), server=server, secret=secret)
 
 
-def end_earlier_secret(act: Act) -> None:
-    """Refuse the earlier secret of the asking server from now on: it has the newer one."""
+def end_earlier_secrets(act: Act, renewed: str) -> None:
+    """Refuse the earlier secrets of the asking server from now on, if *renewed*, which it has, is still the newest."""
     app = _app(act)
-    if app.jenkins is not None and app.jenkins.earlier_secret is not None:
-        act.uow.apps.keep(replace(app, jenkins=replace(app.jenkins, earlier_secret=None)))
+    if app.jenkins is not None and app.jenkins.secret == renewed:
+        act.uow.apps.keep(replace(app, jenkins=replace(app.jenkins, earlier_secrets=())))
 
 
 def keep_config(act: Act, config: dict[str, str]) -> None:
@@ -114,10 +117,10 @@ def receive(uow: UnitOfWork, ports: Ports, server_uuid: str, token: str, origin:
         message = f"No Jenkins server with the id {server_uuid[:100]!r} is known here; perhaps it was removed."
         raise Unproven(message, advice="Paste the webhook URL anew: `mitregate app show` prints it.")
     principal = Principal(name=app.name, origin=origin, app_id=app.id, scopes=app.scopes)
-    sealed = (app.jenkins.secret, app.jenkins.earlier_secret)
-    newer, *earlier = [ports.unseal(secret) for secret in sealed if secret is not None]
-    read = read_token(token, (newer, *earlier), ports.now())
-    return Call(principal=principal, message=read, has_renewed=bool(earlier) and _is_proved(token, newer, ports.now()))
+    newest, *earlier = [ports.unseal(secret) for secret in (app.jenkins.secret, *app.jenkins.earlier_secrets)]
+    read = read_token(token, (newest, *earlier), ports.now())
+    has_renewed = bool(earlier) and _is_proved(token, newest, ports.now())
+    return Call(principal=principal, message=read, renewed=app.jenkins.secret if has_renewed else None)
 
 
 def _is_proved(token: str, secret: str, now: datetime) -> bool:

@@ -64,8 +64,8 @@ class WebTrigger:
         token = (await plain.read_body(receive, BODY_LIMIT)).decode("latin-1").strip()
         origin, ports = auth.origin_of(scope), self._office.ports
         call = await self._office.store.read(lambda uow: jenkins.receive(uow, ports, server_uuid, token, origin))
-        if call.has_renewed:
-            await self._office.transact(call.principal, jenkins.end_earlier_secret)
+        if call.renewed is not None:
+            await self._office.transact(call.principal, jenkins.end_earlier_secrets, call.renewed)
         match call.message:
             case Ping():
                 return 200, SUCCESS
