@@ -81,7 +81,8 @@ def test_what_is_not_installed_is_said_why(run: Run, app: ConnectApp, desk: str)
     ended = run("app", "install", "http://127.0.0.1:1/app.json", "--json")
     assert (ended.code, ended.complaint["type"]) == (4, "Unreachable")
     ended = run("app", "install", "app.json", "--json")
-    assert (ended.code, ended.complaint["error"]) == (2, "'app.json' is not an http or https URL.")
+    said = "The address of the descriptor is not a complete http or https URL without a user name in it."
+    assert (ended.code, ended.complaint["error"]) == (2, said)
     assert app.key not in run("app", "list").well().out
 
 

@@ -73,7 +73,7 @@ async def test_only_an_administrator_installs(host: Host) -> None:
 @pytest.mark.parametrize(
     ("url", "status", "words"),
     [
-        ("ftp://127.0.0.1/x", 400, "'ftp://127.0.0.1/x' is not an http or https URL."),
+        ("ftp://127.0.0.1/x", 400, "The address of the descriptor is not a complete http or https URL"),
         ("http://127.0.0.1:1/x", 503, "127.0.0.1:1 gave no reply"),
         ("{app}/nothing", 400, "answers with HTTP 401 instead of the app's descriptor."),
     ],

@@ -213,6 +213,19 @@ def test_an_address_stays_below_the_base_url(path: str, address: str) -> None:
     assert words in refusal(changed(put(path, address)))
 
 
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        pytest.param("/x?a=%ff", "cannot be signed: The query is not UTF-8.", id="query"),
+        pytest.param("/x?" + "a&" * 100, "cannot be signed: The query has more than 100 parameters.", id="parameters"),
+    ],
+)
+@pytest.mark.parametrize("path", ["lifecycle.disabled", f"modules.{GATING}.callback.url"])
+def test_an_address_can_be_signed(path: str, address: str, words: str) -> None:
+    """An app that could never be called back is not installed, rather than that each callback fails later."""
+    assert f"'{path}' {words}" in refusal(changed(put(path, address)))
+
+
 def test_all_problems_are_named_at_once() -> None:
     """Who makes the app need not come back for each; of very many, the first ones are named."""
     words = refusal(changed(without("key"), without("baseUrl"), put("scopes", ["x"] * 30)))
@@ -309,6 +322,30 @@ def test_what_is_no_descriptor_is_not_fetched(reply: Reply, words: str) -> None:
         fetched(reply)
     assert words in caught.value.message
     assert URL in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "file:///etc/passwd",
+        "ftp://a.example/x",
+        "//a.example/x",
+        "https://",
+        "https://[::1",
+        "https://a.example:x/",
+        "https://me:secret@a.example/x",
+        "https://a.example/a b",
+        "https://é.example/x",
+        f"https://a.example/{'a' * 2000}",
+    ],
+)
+def test_what_is_no_address_is_not_called(url: str) -> None:
+    """Who gives an address that cannot be one is told so at once, and not to try again a little later."""
+    with pytest.raises(Malformed, match="The address of the descriptor is not a complete http or https URL") as caught:
+        next(fetch_descriptor(url))
+    assert "secret" not in caught.value.message
+    assert len(caught.value.message) < 150
 
 
 def test_an_app_that_cannot_be_reached_is_said_to_be_so() -> None:

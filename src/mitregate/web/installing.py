@@ -7,7 +7,7 @@ import asyncio
 
 from msgspec import Struct
 
-from mitregate.core.errors import Malformed, MitregateError, Refused, Unreachable
+from mitregate.core.errors import MitregateError, Refused, Unreachable
 from mitregate.core.installations import InstallKey, Lifecycle
 from mitregate.core.people import App, AppKind, Permission, Principal
 from mitregate.flows import install, install_keys, lifecycle, withdraw
@@ -15,8 +15,6 @@ from mitregate.flows.act import BY_ITSELF
 from mitregate.web.office import Office
 from mitregate.wire.connect_descriptor import fetch_descriptor
 from mitregate.wire.connect_lifecycle import LifecycleReply, Reception
-
-SCHEMES = ("http://", "https://")
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -44,9 +42,6 @@ async def install_app(office: Office, principal: Principal, descriptor_url: str)
         Unreachable: there is no descriptor to be had, or nobody knows whether the app took it.
     """
     principal.require(Permission.ADMINISTER)
-    if not descriptor_url.startswith(SCHEMES):
-        message = f"{descriptor_url!r} is not an http or https URL."
-        raise Malformed(message, advice="Give the address of the app's descriptor, often …/atlassian-connect.json.")
     descriptor = await office.talker.converse(fetch_descriptor(descriptor_url))
     key = await signing_key(office)
     offered = await office.transact(principal, install.offer, descriptor, descriptor_url)

@@ -20,9 +20,11 @@ from urllib.parse import SplitResult, urlsplit
 from mitregate.core.errors import Malformed
 from mitregate.core.installations import Descriptor, Lifecycle, Module
 from mitregate.core.scopes import Scope
+from mitregate.wire.connect_hash import query_hash
+from mitregate.wire.connect_urls import target
 from mitregate.wire.http import Conversation, Request
 from mitregate.wire.jira_fields import Fields
-from mitregate.wire.jira_values import URL_LIMIT, Numeral, shown
+from mitregate.wire.jira_values import URL_LIMIT, Numeral, is_keepable, shown
 
 LONGEST = 64 * 1024
 """How many bytes a descriptor must stay below: of a longer reply, `outbound` reads as many and no more."""
@@ -62,12 +64,17 @@ def fetch_descriptor(url: str) -> Conversation[Descriptor]:
     """Fetch an app's descriptor and read it.
 
     Args:
-        url: where it is; what cannot be called makes `Unreachable`, as any URL without a reply does.
+        url: where it is.
 
     Raises:
-        Malformed: what is there is no descriptor, or not of an app that can be installed here.
+        Malformed: that is no URL, or what is there is no descriptor, or not of an app that can be installed here.
         Unreachable: there was no reply.
     """
+    split = _split(url)
+    if split is None or not _is_web(split) or "@" in split.netloc or len(url) > URL_LIMIT:
+        # It is not repeated, for there may be a password in it.
+        message = "The address of the descriptor is not a complete http or https URL without a user name in it."
+        raise Malformed(message, advice="Give it as in https://ci.example.com/atlassian-connect.json.")
     reply = yield Request(method="GET", url=url, headers={"accept": "application/json"})
     if 300 <= reply.status < 400:
         place = reply.headers.get("location", "")
@@ -147,7 +154,7 @@ def _vendor(fields: Fields) -> str:
 def _base_url(fields: Fields) -> str:
     text = fields.text("baseUrl", may_be_empty=False, limit=BASE_URL_LIMIT)
     split = _split(text)
-    if text and (split is None or split.scheme not in {"http", "https"} or not split.hostname):
+    if text and (split is None or not _is_web(split)):
         fields.note("baseUrl", f"must be a complete http or https URL, not {shown(text)}")
     elif split is not None and ("@" in split.netloc or "?" in text or "#" in text):
         fields.note("baseUrl", "must have neither a user name, nor a query, nor a fragment")
@@ -161,6 +168,10 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return split if URL.fullmatch(url) else None
+
+
+def _is_web(split: SplitResult) -> bool:
+    return split.scheme in {"http", "https"} and bool(split.hostname)
 
 
 def _check_authentication(fields: Fields) -> None:
@@ -201,7 +212,17 @@ def _path(fields: Fields, name: str) -> str:
     path = text.partition("?")[0]
     if "://" in path or path.startswith("//") or ".." in path.split("/"):
         fields.note(name, f"must be an address relative to 'baseUrl' and below it, not {shown(text)}")
+    elif is_keepable(text):
+        _check_signable(fields, name, text)
     return text
+
+
+def _check_signable(fields: Fields, name: str, text: str) -> None:
+    called = target("", text)
+    try:
+        query_hash("POST", called.path, called.query)
+    except Malformed as error:
+        fields.note(name, f"cannot be signed: {error.message}")
 
 
 # --- its modules ---
