@@ -7,7 +7,8 @@ import pytest
 
 from tests.cli.running import Run, Server
 from tests.fakes.certificates import DAY, Authority, Issued
-from tests.fakes.sink import running_sink
+from tests.fakes.connect_app import ConnectApp
+from tests.fakes.sink import answers, hangs_up, running, running_sink
 
 
 def marks(run: Run) -> dict[str, str]:
@@ -98,6 +99,25 @@ def test_a_lost_key(run: Run, database: Path, tmp_path: Path, monkeypatch: pytes
     assert not key.exists()
     run("app", "list").well()
     assert marks(run)["key"] == "fail"
+
+
+def test_connect_apps_with_an_open_end(
+    run: Run, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that is lost is missed by what installs apps, too; an app whose secret is uncertain is named."""
+    monkeypatch.setenv("MITREGATE_PORT", "0")
+    monkeypatch.setenv("MITREGATE_OUTBOUND_ALLOW", "127.0.0.0/8")
+    with running(ConnectApp()) as app:
+        app.tell_path(f"{app.path}/installed", answers(204))  # nobody serves here whom it could ask for a key
+        run("app", "install", app.descriptor_url).well()
+        assert marks(run)["apps"] == "ok"
+        app.tell_path(f"{app.path}/installed", hangs_up)
+        assert run("app", "install", app.descriptor_url).code == 4
+    found = {check["name"]: check for check in run("doctor", "--json").json["checks"]}
+    assert (found["apps"]["mark"], "Deployer" in found["apps"]["message"]) == ("warn", True)
+    assert "3 secrets in the database were opened" in found["key"]["message"]
+    (tmp_path / "mitregate.key").unlink()
+    assert "3 secrets in the database need it" in run("doctor").out
 
 
 def test_a_database_that_is_no_database(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

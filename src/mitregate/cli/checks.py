@@ -20,6 +20,7 @@ from mitregate.cli.findings import Finding, broken, fine, odd
 from mitregate.cli.records import About
 from mitregate.client import ONCE, AsyncClient, Site, error_of
 from mitregate.core.errors import Misconfigured, MitregateError, Unreachable
+from mitregate.flows import install_keys
 from mitregate.ports import UnitOfWork
 from mitregate.settings import Settings
 from mitregate.stores import open_store, sqlite
@@ -118,8 +119,21 @@ def _sealed(here: Settings) -> list[str]:
     """Read the sealed secrets; none if there is no database yet."""
     if not is_postgres(here.database) and not sqlite_path(here.database).exists():
         return []
-    apps = _read(here, lambda uow: uow.apps.all())
-    return [app.signing_secret for app in apps if app.signing_secret is not None]
+    apps, keys = _read(here, lambda uow: (uow.apps.all(), install_keys.sealed(uow)))
+    return [secret for app in apps for secret in app.sealed] + list(keys)
+
+
+def apps(here: Settings) -> Finding:
+    """Look whether there is a Connect app that does not know what it shares with us, or of which we do not know it."""
+    if not is_postgres(here.database) and not sqlite_path(here.database).exists():
+        return fine("There is no app yet.")
+    found = _read(here, lambda uow: uow.apps.all())
+    installed = [(app.name, app.connect) for app in found if app.connect is not None]
+    odd_ones = [name for name, connect in installed if connect.shared_secret is None or connect.offered_secrets]
+    if odd_ones:
+        message = f"The last installation did not come to a known end of: {', '.join(odd_ones)}."
+        return odd(message, "Install them again with `mitregate app install`.")
+    return fine(f"There are {len(found)}, of which {len(installed)} are Connect apps.")
 
 
 def users(here: Settings) -> Finding:
@@ -256,6 +270,7 @@ ALL: Mapping[str, Callable[[Settings], Finding]] = {
     "database": database,
     "key": key,
     "users": users,
+    "apps": apps,
     "base url": base_url,
     "outbound": outbound,
     "certificates": certificates,

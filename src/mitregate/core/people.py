@@ -105,6 +105,17 @@ class App(Struct, frozen=True, kw_only=True):
             return self.connect.descriptor.key
         return self.jenkins.server_uuid if self.jenkins is not None else None
 
+    @property
+    def sealed(self) -> tuple[str, ...]:
+        """All its secrets that are sealed."""
+        connect, jenkins = self.connect, self.jenkins
+        secrets = (
+            self.signing_secret,
+            *((connect.shared_secret, *connect.offered_secrets) if connect is not None else ()),
+            *((jenkins.secret, *jenkins.earlier_secrets) if jenkins is not None else ()),
+        )
+        return tuple(secret for secret in secrets if secret is not None)
+
 
 class User(Struct, frozen=True, kw_only=True):
     """A person."""

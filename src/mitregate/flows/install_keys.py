@@ -45,6 +45,11 @@ def newest(uow: UnitOfWork) -> InstallKey | None:
     return next(iter(_all(uow)), None)
 
 
+def sealed(uow: UnitOfWork) -> tuple[str, ...]:
+    """Read the private halves, sealed as they are kept."""
+    return tuple(key.private_key for key in _all(uow))
+
+
 def public_key(uow: UnitOfWork, kid: str) -> str:
     """Read the public half of the key named *kid*, as PEM.
 
