@@ -297,3 +297,9 @@ def test_private_keys_are_sealed(world: World) -> None:
     kept = world.read(lambda uow: uow.meta(install_keys.META)) or ""
     assert "PUBLIC" in kept
     assert "PRIVATE" not in kept
+
+
+def test_a_key_that_signs_no_more_is_forgotten(world: World) -> None:
+    """Of the keys before the newest only the public halves are kept."""
+    keys = [world.do(ADMIN, install_keys.add, install_keys.make_pair(world.ports)) for _ in range(3)]
+    assert world.read(install_keys.sealed) == (keys[-1].private_key,)

@@ -69,13 +69,13 @@ class Installation(Struct, frozen=True, kw_only=True):
 
 
 class InstallKey(Struct, frozen=True, kw_only=True):
-    """An RSA key that signs what brings or ends a shared secret, as PEM; `private_key` is sealed.
+    """An RSA key that signs what brings or ends a shared secret, as PEM.
 
-    Apps fetch `public_key` by the `id`, which the tokens name.
+    `private_key` is sealed, and empty once another key signs. Apps fetch `public_key` by the `id`, which tokens name.
     """
 
     id: str
-    private_key: str
+    private_key: str = ""
     public_key: str
     created_at: datetime
 

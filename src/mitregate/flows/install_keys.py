@@ -1,11 +1,12 @@
 """Install keys: the keys of our own that sign what brings a Connect app its secret, and what ends it.
 
-Apps fetch the public half by its name. The newest key signs; those before it are served for a while, for tokens that
-are under way.
+Apps fetch the public half by its name. The newest key signs; of those before it the public halves are served for a
+while, for tokens that are under way.
 """
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mitregate.core.audit import Action
 from mitregate.core.errors import Unknown
@@ -47,7 +48,7 @@ def newest(uow: UnitOfWork) -> InstallKey | None:
 
 def sealed(uow: UnitOfWork) -> tuple[str, ...]:
     """Read the private halves, sealed as they are kept."""
-    return tuple(key.private_key for key in _all(uow))
+    return tuple(key.private_key for key in _all(uow) if key.private_key)
 
 
 def public_key(uow: UnitOfWork, kid: str) -> str:
@@ -92,6 +93,7 @@ def _all(uow: UnitOfWork) -> tuple[InstallKey, ...]:
 def _add(act: Act, pair: KeyPair) -> InstallKey:
     private_key = act.ports.seal(pair.private_key)
     key = InstallKey(id=act.ports.new_id(), private_key=private_key, public_key=pair.public_key, created_at=act.now)
-    act.uow.set_meta(META, msgspec.json.encode((key, *_all(act.uow))[:KEPT]).decode())
+    earlier = (replace(before, private_key="") for before in _all(act.uow))
+    act.uow.set_meta(META, msgspec.json.encode((key, *earlier)[:KEPT]).decode())
     act.record(Action.INSTALL_KEY_ADDED, key.id)
     return key
