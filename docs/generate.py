@@ -196,7 +196,7 @@ def connect_ladder() -> str:
     """Draw the retry ladder of Connect apps, and say when a host is given up."""
     patience = spell(Connect.ladder.host_patience or timedelta())
     return _ladder(Connect.ladder) + (
-        f"\nAfter {patience} of nothing but failures from a host each delivery to it is tried once, until it takes one.\n"
+        f"\nAfter {patience} of nothing but failures from a host each delivery there is tried once, until it takes one.\n"
     )
 
 
@@ -346,6 +346,7 @@ def _described(command: TyperCommand | TyperGroup, name: str) -> Iterator[str]:
 def _tidy(text: str) -> str:
     return re.sub(r" +", " ", text.replace(" range>", ">").replace("<list[str]>", "<str>"))
 
+
 # --- the Python client ---
 
 SECTION = re.compile(r"^(Args|Returns|Raises):\n((?:    .*\n?|\n)+)", re.MULTILINE)
@@ -438,7 +439,6 @@ def _short(annotation: object) -> str:
 
 def _flat(text: str) -> str:
     return " ".join(text.split())
-
 
 
 PARTS: dict[str, Callable[[], str]] = {
