@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from mitregate.core.errors import Malformed
-from mitregate.core.recurrence import HORIZON, Recurrence, coming
+from mitregate.core.recurrence import Recurrence, coming
 
 TICK = timedelta(microseconds=1)
 """The smallest step of time known here."""
@@ -158,7 +158,7 @@ def earliest_opening(window: Window, calendar: Calendar, now: datetime) -> datet
     """
     opening: datetime | None = max(now, window.start) if window.start is not None else now
     for _ in range(STEPS):
-        if opening is None or (window.end is not None and opening > window.end) or opening - now > HORIZON:
+        if opening is None or (window.end is not None and opening > window.end):
             return None
         later = _held_until(calendar, opening)
         if later == opening:
