@@ -22,7 +22,7 @@ from yarl import URL
 from mitregate import __version__
 from mitregate.core.errors import Unreachable
 from mitregate.wire.addresses import SETTING, Network, may_be_called, parse_networks
-from mitregate.wire.http import Conversation, Reply, Request
+from mitregate.wire.http import UNTRUSTED, Conversation, Reply, Request
 
 __all__ = ["LARGEST_BODY", "Network", "Outbound", "parse_networks"]
 
@@ -57,6 +57,11 @@ EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
     (Exception, "{reason}"),
 )
 """Why there was no reply, in words; the first kind of error that fits."""
+
+WHERE_IT_COUNTS = (
+    f"{SETTING} counts where the call is made: in the environment of the server and of each worker; and of this "
+    "command, where that works on the local database."
+)
 
 
 class Outbound:
@@ -134,7 +139,8 @@ class Outbound:
                     headers[lower] = f"{headers[lower]}, {value}" if lower in headers else value
                 return Reply(status=response.status, headers=headers, body=await _read(response, self._largest_body))
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a name that DNS cannot spell
-            raise Unreachable(f"{url.host_port_subcomponent} gave no reply: {self._explain(error)}.") from error
+            message = f"{url.host_port_subcomponent} gave no reply: {self._explain(error)}."
+            raise Unreachable(message, advice=_advise(error)) from error
 
     def _open(self) -> aiohttp.ClientSession:
         # Both of these belong to the running event loop, so they cannot be made any earlier.
@@ -197,6 +203,16 @@ async def _read(response: aiohttp.ClientResponse, largest: int) -> bytes:
         if len(body) > largest:
             break  # the connection is not used again: aiohttp closes one whose body was not read to its end
     return bytes(body[:largest])
+
+
+def _advise(error: Exception) -> str | None:
+    """Tell what to do about a failure that does not pass by itself."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return UNTRUSTED
+        case aiohttp.ClientConnectorError(os_error=NotAllowed()):
+            return WHERE_IT_COUNTS
+    return None
 
 
 def _reason(error: Exception) -> str:

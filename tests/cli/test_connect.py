@@ -93,6 +93,7 @@ def test_an_internal_app_is_not_called_without_leave(run: Run, app: ConnectApp, 
         ended = run("app", "install", app.descriptor_url)
     # The setting counts where the call is made: over HTTP that is the server, which has it.
     assert (ended.code, "MITREGATE_OUTBOUND_ALLOW" in ended.err) == ((4, True) if desk == "beside" else (0, False))
+    assert ("counts where the call is made" in ended.err) is (desk == "beside")
     if desk == "afar":
         run("app", "remove", app.key).well()
 

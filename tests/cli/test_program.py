@@ -29,6 +29,8 @@ from mitregate.core.errors import (
     Unsettled,
 )
 from tests.cli.running import COMMAND, PATIENCE, Begin, Cooked, Run, Server, first_line, outside
+from tests.fakes.certificates import Authority
+from tests.fakes.sink import Sink, running
 
 COMMANDS = [
     [],
@@ -180,6 +182,16 @@ def test_nobody_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended.code == 4
     assert ended.complaint["type"] == "Unreachable"
     assert "MITREGATE_URL" in ended.complaint["advice"]
+
+
+def test_a_server_that_is_not_trusted(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where a server's certificate is signed by an authority of one's own, how to trust that is told."""
+    with running(Sink(tls=Authority(tmp_path).server("127.0.0.1"))) as sink:
+        monkeypatch.setenv("MITREGATE_URL", f"https://127.0.0.1:{sink.port}")
+        monkeypatch.setenv("MITREGATE_TOKEN", "mgt_x")
+        ended = run("app", "list", "--json")
+    assert "its TLS certificate is not trusted" in ended.complaint["error"]
+    assert "SSL_CERT_FILE" in ended.complaint["advice"]
 
 
 def test_a_url_without_credentials(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

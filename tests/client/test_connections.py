@@ -61,8 +61,9 @@ async def test_a_server_that_cannot_prove_itself_gets_nothing(
     trust = authority.client() if is_known else None
     async with Sink(tls=proof(authority)) as server:
         async with opened(at=f"https://127.0.0.1:{server.port}", tls=trust) as ask:
-            with pytest.raises(Unreachable, match=rf"its TLS certificate is not trusted \(.*{reason}"):
+            with pytest.raises(Unreachable, match=rf"its TLS certificate is not trusted \(.*{reason}") as caught:
                 await ask("read", KEY)
+        assert "SSL_CERT_FILE" in caught.value.advice()
         assert server.requests == []
 
 

@@ -46,8 +46,9 @@ async def test_a_server_that_cannot_prove_itself_gets_nothing(
     authority: Authority, server: Callable[[Authority], ssl.SSLContext], is_known: bool, reason: str
 ) -> None:
     """A certificate of an unknown authority, for another name, or out of date ends the exchange before the request."""
-    with pytest.raises(Unreachable, match=rf"its TLS certificate is not trusted \(.*{reason}"):
+    with pytest.raises(Unreachable, match=rf"its TLS certificate is not trusted \(.*{reason}") as caught:
         await over_tls(server(authority), authority.client() if is_known else None)
+    assert "SSL_CERT_FILE" in caught.value.advice()
 
 
 async def test_a_server_without_tls_is_told(outbound: Outbound) -> None:

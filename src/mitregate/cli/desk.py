@@ -143,8 +143,9 @@ def explained(here: Settings) -> Iterator[None]:
     try:
         yield
     except Unreachable as error:
-        advice = f"Check that the server runs at {address_of(here)}; MITREGATE_URL says where it is."
-        raise Unreachable(error.message, advice=advice) from error
+        general = f"Check that the server runs at {address_of(here)}; MITREGATE_URL says where it is."
+        special = error.advice() if error.advice() != Unreachable.hint else None
+        raise Unreachable(error.message, advice=special or general) from error
     except Unproven as error:
         advice = "Correct MITREGATE_CLIENT_ID and MITREGATE_CLIENT_SECRET."
         if here.token:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from mitregate import __version__
 from mitregate.core.errors import Unreachable
-from mitregate.wire.http import Reply, Request
+from mitregate.wire.http import UNTRUSTED, Reply, Request
 
 CHUNK = 64 * 1024
 
@@ -68,7 +68,8 @@ class Connections:
             reply = self._exchange(connection, request)
         except (http.client.HTTPException, OSError, UnicodeError) as error:
             connection.close()
-            raise Unreachable(f"{self._name} gave no reply: {self._explain(error)}.") from error
+            advice = UNTRUSTED if isinstance(error, ssl.SSLCertVerificationError) else None
+            raise Unreachable(f"{self._name} gave no reply: {self._explain(error)}.", advice=advice) from error
         except BaseException:
             connection.close()
             raise

@@ -95,6 +95,8 @@ class Unsettled(MitregateError):
 class Unreachable(Unsettled):
     """The other side could not be reached."""
 
+    hint = "See that the address is right and the other side runs; if both are well, try again a little later."
+
 
 class StoreError(Unsettled):
     """The database did not answer as it should."""

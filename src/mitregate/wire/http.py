@@ -33,6 +33,9 @@ class Reply(Struct, frozen=True, kw_only=True):
 Conversation = Generator[Request, Reply, T]
 """A vendor exchange that ends in a value of type T."""
 
+UNTRUSTED = "If an authority of your own signed it, let SSL_CERT_FILE name a file with that authority's certificate."
+"""What to do about a server whose certificate is not trusted."""
+
 
 def single(request: Request) -> Generator[Request, Reply, Reply]:
     """Make a conversation of one request, which gives its reply."""
