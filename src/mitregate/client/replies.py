@@ -102,7 +102,8 @@ def error_of(reply: Reply) -> MitregateError:
         pause = _retry_after(reply)
         advice = problem.advice or (f"Try again in {pause:g} s." if pause else None)
         return kind(message, advice=advice, retry_after=pause)
-    return kind(message, advice=problem.advice)
+    advice = problem.advice or ("Check what the client was given to prove who asks." if kind is Unproven else None)
+    return kind(message, advice=advice)
 
 
 class _Problem(Struct):
