@@ -267,6 +267,7 @@ async def test_only_connect_apps_are_switched(stage: Stage) -> None:
     admin = stage.client("admin")
     reply = await admin.post(f"/api/v1/apps/{stage.apps['ci'].app_id}/disable")
     assert (reply.status_code, reply.json()["detail"]) == (400, "The app 'ci' is no Connect app.")
+    assert reply.json()["advice"] == "Only Connect apps are enabled and disabled; another app can be removed."
     assert (await admin.post("/api/v1/apps/nobody/enable")).status_code == 404
     assert (await stage.client("viewer").post("/api/v1/apps/nobody/enable")).status_code == 403
 

@@ -106,9 +106,7 @@ def _switch(act: Act, app_id: str, action: Action, *, is_enabled: bool) -> tuple
 def _installation(app: App) -> Installation:
     if app.connect is None:
         message = f"The app {app.name!r} is no Connect app."
-        raise Malformed(
-            message, advice="Only Connect apps are enabled and disabled; remove it, or make it new secrets."
-        )
+        raise Malformed(message, advice="Only Connect apps are enabled and disabled; another app can be removed.")
     return app.connect
 
 
