@@ -196,7 +196,7 @@ def connect_ladder() -> str:
     """Draw the retry ladder of Connect apps, and say when a host is given up."""
     patience = spell(Connect.ladder.host_patience or timedelta())
     return _ladder(Connect.ladder) + (
-        f"\nAfter {patience} of nothing but failures from a host each delivery there is tried once, until it takes one.\n"
+        f"\nAfter {patience} of nothing but failures each delivery to a host is tried once, until it takes one.\n"
     )
 
 
