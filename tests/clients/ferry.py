@@ -67,7 +67,14 @@ class Ferry:
 
 @contextmanager
 def running_ferry(
-    node: list[str], folder: Path, server: Server, *, key: str, host: Person | None = None, keys_at: str = ""
+    node: list[str],
+    folder: Path,
+    server: Server,
+    *,
+    key: str,
+    host: Person | None = None,
+    keys_at: str = "",
+    **environment: str,
 ) -> Iterator[Ferry]:
     """Run the app for as long as the block lasts.
 
@@ -78,6 +85,7 @@ def running_ferry(
         key: the app's key.
         host: as whom it registers itself at *server*, if it is to.
         keys_at: where it looks for the keys that sign installations, if not at *server*.
+        environment: further variables of its environment.
     """
     port = free_port()
     url = f"http://localhost:{port}"
@@ -91,6 +99,7 @@ def running_ferry(
         AC_APP_KEY=key,
         CONNECT_KEYS_CDN_URL=keys_at or f"{server.url}/connect/install-keys",
         FERRY_HOSTS=hosts,
+        **environment,
     ) as program:
         until(lambda: "Ferry listens" in program.said, within=20)
         yield Ferry(program, key, url)

@@ -89,6 +89,16 @@ def test_it_installs_itself(site: Site, start: Start) -> None:
     assert site.app(ferry) is None
 
 
+def test_in_production_it_lets_in_whom_it_was_told_of(site: Site, start: Start) -> None:
+    """In production the framework lets nobody in but Atlassian, and says so, until a variable names this host."""
+    shut = start(key="shut", NODE_ENV="production")
+    refused = site.install(shut).expect(400)
+    assert "does not match the registration whitelist (*.atlassian.net)." in refused.json["detail"]
+    opened = start(key="opened", NODE_ENV="production", AC_HOST_WHITELIST="127.0.0.1")
+    site.install(opened).expect(200)
+    opened.submit(deployment()).expect(202)
+
+
 def test_an_operator_installs_it(site: Site, start: Start) -> None:
     """On the command line it is installed, switched off and on, installed again under another key, and removed."""
     ferry = start(key="by-operator")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mitregate.core.errors import Malformed
+from mitregate.wire.connect_descriptor import read_descriptor
 from tests.docs.pages import DOCS, ROOT, blocks, name_of, pages
 from tests.docs.stage import ADDRESS, Stage, is_played, open_stage, story
 from tests.fakes.connect_app import ConnectApp
@@ -105,6 +107,15 @@ def test_a_connect_app_is_installed(stage: Stage) -> None:
     stage.expect(said, shown)
     assert app.refused == []
     assert [event.path for event in app.events] == ["/installed", "/enabled", "/disabled", "/enabled", "/uninstalled"]
+
+
+def test_the_least_descriptor_is_one() -> None:
+    """The descriptor that the page about Connect apps shows is taken, and nothing can be left out of its modules."""
+    (shown,) = [block.text for block in blocks(DOCS / "howto/clients/connect-apps.md") if block.language == "json"]
+    assert read_descriptor(shown.encode(), "here").callback == "/gating"
+    for line in ('"homeUrl": "https://ferry.example.com"', '"type": "jwt", '):
+        with pytest.raises(Malformed, match="is required"):
+            read_descriptor(re.sub(f",?\\s*{line}", "", shown).encode(), "here")
 
 
 def test_postgresql_is_prepared(tmp_path: Path, postgres_database: str) -> None:
