@@ -5,7 +5,12 @@ deployment of the same version, if still open, (3) an open change of exactly the
 stands here; the others come before it.
 """
 
+from collections.abc import Mapping
+from string import Formatter
+from types import MappingProxyType
+
 from mitregate.core.deployments import Deployment
+from mitregate.core.errors import Malformed
 
 FALLBACK_PRODUCT = "Mitregate"
 """The leading word of a title when the sending tool did not say what it is."""
@@ -13,20 +18,54 @@ FALLBACK_PRODUCT = "Mitregate"
 TITLE = '{product}: Deploy "{project}" version {version} to "{environment}"'
 """The title of a change, after Octopus' (domain.md §3)."""
 
+TITLE_ADVICE = "Write {project}, {version} and {environment} in it, and {product} if wanted, as they stand here."
+
 TITLE_LIMIT = 255
 """Characters in a title, at most: what Jira accepts as a summary."""
 
 
-def title(deployment: Deployment) -> str:
-    """Make the title of the change for *deployment*; line breaks are folded and the whole is cut to `TITLE_LIMIT`."""
-    product = (deployment.product or "").split(maxsplit=1)
-    text = TITLE.format(
-        product=product[0] if product else FALLBACK_PRODUCT,
+FIELDS = frozenset({"product", "project", "version", "environment"})
+"""What a title may speak of."""
+
+ANY_PRODUCT = "*"
+"""Stands for every product that has no title of its own."""
+
+
+def title(deployment: Deployment, templates: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Make the title of the change for *deployment*; line breaks are folded and the whole is cut to `TITLE_LIMIT`.
+
+    Args:
+        deployment: what is to be deployed.
+        templates: titles by product, in any case, and for `*`; Octopus' where there is none.
+    """
+    first = (deployment.product or "").split(maxsplit=1)
+    product = first[0] if first else FALLBACK_PRODUCT
+    by_product = {name.casefold(): template for name, template in templates.items()}
+    text = by_product.get(product.casefold(), by_product.get(ANY_PRODUCT, TITLE)).format(
+        product=product,
         project=deployment.project,
         version=deployment.version,
         environment=deployment.environment.display_name,
     )
     return " ".join(text.split())[:TITLE_LIMIT].rstrip()
+
+
+def check_title(template: str) -> None:
+    """Refuse a template of titles that cannot be filled in, or that gives one title to what must not share a change.
+
+    Raises:
+        Malformed: it has braces that do not fit, a field that is not known, or lacks one that tells changes apart.
+    """
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        raise Malformed(f"The title {template!r} cannot be filled in: {error}.", advice=TITLE_ADVICE) from None
+    fields = {name for _, name, _, _ in parts if name is not None}
+    plain = all(not spec and conversion is None for _, name, spec, conversion in parts if name is not None)
+    if not fields <= FIELDS or not plain:
+        raise Malformed(f"The title {template!r} has fields that are not known.", advice=TITLE_ADVICE)
+    if missing := sorted({"project", "version", "environment"} - fields):
+        raise Malformed(f"The title {template!r} lacks {', '.join(missing)}.", advice=TITLE_ADVICE)
 
 
 def describe(deployment: Deployment) -> str:

@@ -4,7 +4,19 @@ A *flow* is a plain function over a unit of work, the store inside one transacti
 so a store may run one again. The doors await `Store.transact(flow)` or `Store.read(flow)`.
 """
 
-from mitregate.ports.nouns import Apps, Audit, Changes, Claim, Deployments, Gates, Hosts, Jobs, People
+from mitregate.ports.nouns import (
+    Apps,
+    Audit,
+    Changes,
+    Claim,
+    Deployments,
+    Gates,
+    Hosts,
+    Jobs,
+    KeptRules,
+    People,
+    Rules,
+)
 from mitregate.ports.store import Store, Touched, UnitOfWork
 from mitregate.ports.world import ChangeSystem, Ports, Provider, Talker
 
@@ -18,9 +30,11 @@ __all__ = [
     "Gates",
     "Hosts",
     "Jobs",
+    "KeptRules",
     "People",
     "Ports",
     "Provider",
+    "Rules",
     "Store",
     "Talker",
     "Touched",

@@ -13,6 +13,7 @@ from mitregate.core.gates import Gate
 from mitregate.core.jobs import Attempt, Job, Streak
 from mitregate.core.people import App, AppKind, Token, User
 from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
+from mitregate.core.rulebook import Rulebook
 
 
 class Apps(Protocol):
@@ -120,6 +121,9 @@ class Gates(Protocol):
     def keep(self, gate: Gate) -> None:
         """Keep a gate in place of its earlier revision (`gate.revision`), one higher; `Stale` if that is gone."""
 
+    def wake_all(self, at: datetime) -> None:
+        """Let every held gate wake at *at*, if it does not wake sooner: something has changed that bears on all."""
+
     def next_wake(self) -> datetime | None:
         """Say when the next held gate wakes."""
 
@@ -205,6 +209,28 @@ class Hosts(Protocol):
 
     def forget(self, host: str) -> None:
         """Forget the failures of *host*: a try went well."""
+
+
+class KeptRules(Struct, frozen=True, kw_only=True):
+    """The rulebook as it is kept; revision 0 is the empty one that nobody has written."""
+
+    revision: int = 0
+    book: Rulebook = Rulebook()
+    at: datetime | None = None
+    actor: str = ""
+
+
+class Rules(Protocol):
+    """The rulebook, with all that it ever was."""
+
+    def current(self) -> KeptRules:
+        """Read it as it is now."""
+
+    def keep(self, kept: KeptRules) -> None:
+        """Keep a new revision, one higher than the current one; `Stale` if somebody else was faster."""
+
+    def page(self, limit: int, before: int | None = None) -> list[KeptRules]:
+        """Read revisions, newest first, those below *before* if it is given."""
 
 
 class Audit(Protocol):

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from mitregate.ports.nouns import Apps, Audit, Changes, Deployments, Gates, Hosts, Jobs, People
+from mitregate.ports.nouns import Apps, Audit, Changes, Deployments, Gates, Hosts, Jobs, People, Rules
 
 T = TypeVar("T")
 
@@ -40,6 +40,10 @@ class UnitOfWork(Protocol):
     @property
     def hosts(self) -> Hosts:
         """How the hosts fare that are called."""
+
+    @property
+    def rules(self) -> Rules:
+        """The rulebook."""
 
     @property
     def audit(self) -> Audit:

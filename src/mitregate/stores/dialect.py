@@ -14,7 +14,7 @@ from typing import Any
 
 import aiosql
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration, which the texts are written for."""
 
 TEXTS = Path(__file__).parent / "sql"

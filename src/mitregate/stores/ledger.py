@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Stale
 from mitregate.core.people import App, AppKind, Token, User
+from mitregate.ports import KeptRules
 from mitregate.stores.dialect import Texts
 
 
@@ -28,13 +29,15 @@ class Ledger:
         self.apps: dict[str, App | None] = {}
         self.handles: dict[tuple[AppKind, str], App] = {}
         self.holders: dict[str, tuple[Token, App | User | None]] = {}
+        self.rules: KeptRules | None = None
         self.numbers: deque[int] = deque()
         self.drawn = 0
 
     def forget(self) -> None:
-        """Forget apps and tokens: they are about to change."""
+        """Forget apps, tokens and rules: they are about to change."""
         self.apps.clear()
         self.handles.clear()
+        self.rules = None
         self.holders.clear()
 
     def clear(self) -> None:

@@ -16,11 +16,12 @@ from mitregate.core.audit import Action, Entry
 from mitregate.core.changes import Change, Comment
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Malformed, StoreError
-from mitregate.core.gates import Gate
+from mitregate.core.gates import Gate, Stage
 from mitregate.core.installations import Installation, JenkinsServer
 from mitregate.core.jobs import Attempt, Job, JobState, Outcome
 from mitregate.core.people import App, AppKind, Role, Scope, Token, TokenKind, User
-from mitregate.ports import Claim
+from mitregate.core.rulebook import Rulebook
+from mitregate.ports import Claim, KeptRules
 
 T = TypeVar("T")
 Row = Sequence[Any]
@@ -37,6 +38,7 @@ _OUTCOME = msgspec.json.Decoder(Outcome)
 _SCOPES = msgspec.json.Decoder(frozenset[Scope])
 _INSTALLATION = msgspec.json.Decoder(Installation)
 _JENKINS = msgspec.json.Decoder(JenkinsServer)
+_RULEBOOK = msgspec.json.Decoder(Rulebook)
 _DETAIL = msgspec.json.Decoder(dict[str, str])
 
 
@@ -130,8 +132,12 @@ def deployment_of(row: Row) -> Deployment:
 
 
 def gate_of(row: Row) -> Gate:
-    """Read a gate."""
-    return _read(_GATE, row[0])
+    """Read a gate; it wakes when the column says, which may be sooner than what it was kept with."""
+    gate = _read(_GATE, row[0])
+    wake_at = moment_if(row[1])
+    if wake_at == gate.verdict.wake_at or gate.stage is not Stage.HELD:
+        return gate
+    return replace(gate, verdict=replace(gate.verdict, wake_at=wake_at))
 
 
 def change_of(row: Row) -> Change:
@@ -173,6 +179,16 @@ def app_of(row: Row) -> App:
         jenkins=_read(_JENKINS, body) if kind == AppKind.JENKINS else None,
         created_at=moment(created_at),
     )
+
+
+def rules_of(row: Row) -> KeptRules:
+    """Read a revision of the rulebook."""
+    return KeptRules(revision=row[0], at=moment(row[1]), actor=row[2], book=_rulebook(row[3]))
+
+
+@lru_cache(maxsize=8)
+def _rulebook(text: str) -> Rulebook:
+    return _read(_RULEBOOK, text)
 
 
 def user_of(row: Row) -> User:

@@ -6,7 +6,7 @@ from mitregate.ports import Touched
 from mitregate.stores.dialect import Texts
 from mitregate.stores.ledger import Ledger, Table
 from mitregate.stores.rows import plain
-from mitregate.stores.unit_changes import AuditLog, ChangeTable
+from mitregate.stores.unit_changes import AuditLog, ChangeTable, RuleTable
 from mitregate.stores.unit_deployments import DeploymentTable
 from mitregate.stores.unit_gates import GateTable
 from mitregate.stores.unit_jobs import JobTable
@@ -25,6 +25,7 @@ class Unit(Table):
         self.gates = GateTable(connection, texts, ledger)
         self.changes = ChangeTable(connection, texts, ledger)
         self.jobs = JobTable(connection, texts, ledger)
+        self.rules = RuleTable(connection, texts, ledger)
         self.hosts = HostTable(connection, texts, ledger)
         self.audit = AuditLog(connection, texts, ledger)
 

@@ -53,6 +53,11 @@ class GateTable(Table):
             self._overtaken("this gate")
         self._note(kept)
 
+    def wake_all(self, at: datetime) -> None:
+        """Let every held gate wake at *at*, if it does not wake sooner: something has changed that bears on all."""
+        self._write(self._q.wake_gates, plain(at=instant(at)))
+        self._ledger.work = True
+
     def next_wake(self) -> datetime | None:
         """Say when the next held gate wakes."""
         return moment_if(self._q.next_wake(self._connection))

@@ -19,11 +19,11 @@ VALUES (
 
 -- name: gate^
 -- Reads one gate.
-SELECT body FROM gates WHERE id = :id
+SELECT body, wake_at FROM gates WHERE id = :id
 
 -- name: gate_of^
 -- Reads the current gate of a deployment, under lock.
-SELECT body
+SELECT body, wake_at
 FROM gates
 WHERE
     app_id = :app_id AND pipeline_id = :pipeline_id
@@ -32,7 +32,7 @@ WHERE
 
 -- name: gates_of_change
 -- Reads the gates that hold a change, oldest first, under lock.
-SELECT body
+SELECT body, wake_at
 FROM gates
 WHERE change_key = :change_key
 ORDER BY seq
@@ -41,7 +41,7 @@ ORDER BY seq
 -- name: due_gates
 -- Reads held gates whose wake time has come, most overdue first, under lock; those that somebody else is deciding on at
 -- this moment are passed over.
-SELECT body
+SELECT body, wake_at
 FROM gates /* indexed by gates_wake */
 WHERE stage = 'held' AND wake_at IS NOT NULL AND wake_at <= :now
 ORDER BY wake_at, seq
@@ -57,6 +57,12 @@ SET
 WHERE id = :id AND revision = :earlier
 RETURNING id
 
+-- name: wake_gates!
+-- Lets every held gate wake at an instant, if it does not wake sooner.
+UPDATE gates
+SET wake_at = :at
+WHERE stage = 'held' AND (wake_at IS NULL OR wake_at > :at)
+
 -- name: next_wake$
 -- Finds when the next held gate wakes.
 SELECT wake_at
@@ -67,7 +73,7 @@ LIMIT 1
 
 -- name: gates_page
 -- Reads gates, newest first; lines on what is not asked for are left out.
-SELECT body
+SELECT body, wake_at
 FROM gates
 WHERE
     is_current >= 0

@@ -1,0 +1,157 @@
+"""The rulebook: everything that an operator decides about change control, as one value.
+
+It is kept as one record with a revision, so that a change of it is one act: seen beforehand as a plan, written whole or
+not at all, and put into the audit log with what it changed. Settings as code are this value in YAML.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from functools import lru_cache, partial
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from mitregate.core.calendar import Calendar, Freeze, Period
+from mitregate.core.control import Matrix
+from mitregate.core.errors import Malformed
+from mitregate.core.matching import check_title
+from mitregate.core.reach import Reach, Subject
+from mitregate.core.services import Group, Service, plain_id
+from mitregate.core.times import Times, periods
+
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class Hours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The hours in which deployments may start; where several reach a deployment, any of them will do."""
+
+    name: Name
+    when: Times
+    reach: Reach = Reach()
+
+
+class HolidaySet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whole days that freezes can name together, such as the holidays of a country; the freeze says in which zone."""
+
+    name: Name
+    days: tuple[date, ...]
+
+
+class FreezeRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A time in which nothing that it reaches may start, whatever was approved.
+
+    `holidays` are names of sets of days; `reason` is shown to those who wait.
+    """
+
+    name: Name
+    when: Times = Times()
+    holidays: tuple[str, ...] = ()
+    reach: Reach = Reach()
+    reason: str = ""
+    spares_emergencies: bool = True
+
+
+class Rulebook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that an operator decides about change control.
+
+    `titles` are the titles of changes by the product that deploys, with `*` for all others.
+    """
+
+    control: Matrix = Matrix()
+    titles: dict[str, str] = {}
+    services: tuple[Service, ...] = ()
+    groups: tuple[Group, ...] = ()
+    hours: tuple[Hours, ...] = ()
+    holidays: tuple[HolidaySet, ...] = ()
+    freezes: tuple[FreezeRule, ...] = ()
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What is wrong in a rulebook, and where: names of fields and positions, such as ("freezes", 0, "when")."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+def problems(book: Rulebook) -> list[Problem]:
+    """Find what is wrong in *book* beyond its form: names used twice or not there, times that make no sense."""
+    return [*_repeated(book), *_missing(book), *_untimely(book), *_untitled(book)]
+
+
+def calendar_for(book: Rulebook, subject: Subject, *, is_emergency: bool = False) -> Calendar:
+    """Give what bears on *subject*: the freezes and hours that reach it; an emergency keeps no hours.
+
+    Args:
+        book: the rules, without problems.
+        subject: what is to be deployed, and where.
+        is_emergency: whether its change is an emergency, which some freezes spare.
+    """
+    frozen, open_hours = _compile(book.freezes, book.holidays, book.hours)
+    freezes = (
+        freeze
+        for rule, found in frozen
+        if rule.reach.covers(subject) and not (is_emergency and rule.spares_emergencies)
+        for freeze in found
+    )
+    hours = (period for rule, found in open_hours if rule.reach.covers(subject) for period in found)
+    return Calendar(freezes=tuple(freezes), hours=() if is_emergency else tuple(hours))
+
+
+@lru_cache(maxsize=16)
+def _compile(
+    freezes: tuple[FreezeRule, ...], holidays: tuple[HolidaySet, ...], hours: tuple[Hours, ...]
+) -> tuple[tuple[tuple[FreezeRule, tuple[Freeze, ...]], ...], tuple[tuple[Hours, tuple[Period, ...]], ...]]:
+    """Make periods of all rules, once for as long as they stay the same."""
+    frozen = tuple((rule, _freezes(rule, holidays)) for rule in freezes)
+    return frozen, tuple((rule, periods(rule.name, rule.when)) for rule in hours)
+
+
+def _freezes(rule: FreezeRule, holidays: tuple[HolidaySet, ...]) -> tuple[Freeze, ...]:
+    days = tuple(day for one in holidays if one.name in rule.holidays for day in one.days)
+    found = periods(rule.name, rule.when, days)
+    return tuple(Freeze(name=one.name, window=one.window, recurrence=one.recurrence) for one in found)
+
+
+def _repeated(book: Rulebook) -> Iterator[Problem]:
+    for section in ("services", "groups", "hours", "holidays", "freezes"):
+        seen: set[str] = set()
+        for number, one in enumerate(getattr(book, section)):
+            ids = one.ids if isinstance(one, Service) else {one.name.strip().casefold()}
+            if again := seen & ids:
+                yield Problem(path=(section, number), message=f"{min(again)!r} is there twice.")
+            seen |= ids
+
+
+def _missing(book: Rulebook) -> Iterator[Problem]:
+    groups = {group.name for group in book.groups}
+    holidays = {one.name for one in book.holidays}
+    services = {one for service in book.services for one in service.ids}
+    for number, service in enumerate(book.services):
+        if service.owner and service.owner not in groups:
+            yield Problem(path=("services", number, "owner"), message=f"There is no group {service.owner!r}.")
+        for one in service.depends_on:
+            if plain_id(one) not in services:
+                yield Problem(path=("services", number, "depends_on"), message=f"There is no service {one!r}.")
+    for number, freeze in enumerate(book.freezes):
+        for name in freeze.holidays:
+            if name not in holidays:
+                yield Problem(path=("freezes", number, "holidays"), message=f"There is no set of days {name!r}.")
+
+
+def _untimely(book: Rulebook) -> Iterator[Problem]:
+    for number, freeze in enumerate(book.freezes):
+        yield from _try(("freezes", number, "when"), partial(_freezes, freeze, book.holidays))
+    for number, hours in enumerate(book.hours):
+        yield from _try(("hours", number, "when"), partial(periods, hours.name, hours.when))
+
+
+def _untitled(book: Rulebook) -> Iterator[Problem]:
+    for product, template in book.titles.items():
+        yield from _try(("titles", product), partial(check_title, template))
+
+
+def _try(path: tuple[str | int, ...], make: Callable[[], object]) -> Iterator[Problem]:
+    try:
+        make()
+    except Malformed as error:
+        yield Problem(path=path, message=f"{error.message} {error.advice()}")

@@ -1,0 +1,103 @@
+"""Times: parts of time as people write them down, made into periods to compute with."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+from msgspec import Struct
+
+from mitregate.core.calendar import TICK, Period, Window
+from mitregate.core.errors import Malformed
+from mitregate.core.recurrence import Recurrence, check, in_utc, zone_of
+
+DAY = timedelta(days=1)
+FORMS = "8h, 30m, 1h30m or 2d"
+
+_LENGTH = re.compile(r"(?:([0-9]{1,3})d)?(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m)?")
+
+
+class Times(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parts of time: a span from `start` to `end`, one that comes again by a `rule`, whole `days`, or all of them.
+
+    `start` and `end` without an offset are local times in `zone`, an IANA name. With a rule `start` is the first of the
+    spans, each of which lasts as long as from `start` to `end`, or `length` (8h, 1h30m, 2d). Either side of a span that
+    does not come again may be left open.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    length: str = ""
+    rule: str = ""
+    zone: str = "UTC"
+    days: tuple[date, ...] = ()
+
+
+def periods(name: str, times: Times, more_days: tuple[date, ...] = ()) -> tuple[Period, ...]:
+    """Make periods of that *name* to compute with.
+
+    Args:
+        name: what the periods are called.
+        times: what people wrote.
+        more_days: further whole days, in the same zone.
+
+    Raises:
+        Malformed: nothing is said, or it cannot be computed with.
+    """
+    found: list[Period] = []
+    if times.rule:
+        found.append(Period(name=name, recurrence=check(_recurrence(times))))
+    elif times.start is not None or times.end is not None:
+        found.append(Period(name=name, window=_window(times)))
+    if days := tuple(sorted({*times.days, *more_days})):
+        found.append(Period(name=name, recurrence=check(_whole_days(days, times.zone))))
+    if not found:
+        raise Malformed(f"{name!r} says nothing of when.", advice="Give a start, an end, a rule or days.")
+    return tuple(found)
+
+
+def read_length(text: str) -> timedelta:
+    """Read how long a span lasts, such as `1h30m`; `Malformed` if it is none."""
+    found = _LENGTH.fullmatch(text.strip().lower())
+    if found is None or not any(found.groups()):
+        raise Malformed(f"{text!r} is no length of time.", advice=f"Write it as in {FORMS}.")
+    days, hours, minutes = (int(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes)
+
+
+def _recurrence(times: Times) -> Recurrence:
+    if times.start is None:
+        raise Malformed("A rule needs the start of its first span.", advice="Give start, as in 2026-03-01T22:00.")
+    first = _local(times.start, times.zone)
+    if times.length and times.end is not None:
+        raise Malformed("Both end and length are given.", advice="Give one of them.")
+    if not times.length and times.end is None:
+        raise Malformed("It is not said how long each span lasts.", advice=f"Give length, as in {FORMS}, or end.")
+    length = read_length(times.length) if times.end is None else _local(times.end, times.zone) - first
+    return Recurrence(zone=times.zone, first=first, length=length, rule=times.rule)
+
+
+def _window(times: Times) -> Window:
+    start, end = _instant(times.start, times.zone), _instant(times.end, times.zone)
+    if times.length:
+        if start is None or times.start is None or end is not None:
+            raise Malformed("A length needs a start and no end.", advice="Give start and length, or start and end.")
+        local = _local(times.start, times.zone) + read_length(times.length)
+        end = in_utc(local, zone_of(times.zone))
+    if start is not None and end is not None and end < start:
+        raise Malformed("The end lies before the start.", advice="Exchange them, or leave one side open.")
+    return Window(start=start, end=end)
+
+
+def _whole_days(days: tuple[date, ...], zone: str) -> Recurrence:
+    starts = tuple(datetime.combine(day, time()) for day in days)
+    # Edges are inclusive, and the first instant of the next day is no part of this one.
+    return Recurrence(zone=zone, first=starts[0], length=DAY - TICK, also=starts[1:])
+
+
+def _instant(moment: datetime | None, zone: str) -> datetime | None:
+    if moment is None:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo is not None else in_utc(moment, zone_of(zone))
+
+
+def _local(moment: datetime, zone: str) -> datetime:
+    return moment.astimezone(zone_of(zone)).replace(tzinfo=None) if moment.tzinfo is not None else moment

@@ -1,0 +1,23 @@
+-- name: rules^
+-- Reads the newest revision of the rulebook.
+SELECT revision, at, actor, body
+FROM rulebooks
+ORDER BY revision DESC
+LIMIT 1
+
+-- name: keep_rules$
+-- Keeps a new revision of the rulebook; no row if there is one of that number already.
+INSERT INTO rulebooks (revision, at, actor, body)
+VALUES (:revision, :at, :actor, :body)
+ON CONFLICT DO NOTHING
+RETURNING revision
+
+-- name: page_rules
+-- Reads revisions of the rulebook, newest first.
+SELECT revision, at, actor, body
+FROM rulebooks
+WHERE
+    1 = 1
+    AND revision < :before
+ORDER BY revision DESC
+LIMIT :limit
