@@ -15,6 +15,7 @@ from mitregate.core.changes import (
     CLASS_OF,
     TRANSITIONS,
     Change,
+    ChangeType,
     Comment,
     Status,
     StatusClass,
@@ -121,6 +122,7 @@ def standing(change: Change, deployment: Deployment) -> Standing:
         status_class=CLASS_OF[change.status],
         is_declined=change.status is Status.DECLINED,
         moves_by_itself=change.status in AUTOMATIC,
+        is_emergency=change.type is ChangeType.EMERGENCY,
         window=change.window,
         approvals=tally(change.approvals, digest(deployment, change.description, change.window)),
     )

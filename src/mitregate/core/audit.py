@@ -33,11 +33,13 @@ class Action(StrEnum):
     GATE_STARTED_UNALLOWED = "gate.started_unallowed"
     GATE_FINISHED = "gate.finished"
     GATE_WITHDRAWN = "gate.withdrawn"
+    GATE_OVERRIDDEN = "gate.overridden"
     GATE_CONTESTED = "gate.contested"
     CHANGE_APPROVED = "change.approved"
     CHANGE_DECLINED = "change.declined"
     CHANGE_MOVED = "change.moved"
     CHANGE_PLANNED = "change.planned"
+    RULES_CHANGED = "rules.changed"
     DELIVERY_DEAD = "delivery.dead"
     DELIVERY_RETRIED = "delivery.retried"
 

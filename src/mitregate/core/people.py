@@ -39,6 +39,7 @@ class Permission(StrEnum):
     VIEW = "view"
     DECIDE = "decide"
     PLAN = "plan"
+    OVERRIDE = "override"
     OPERATE = "operate"
     AUDIT = "audit"
     ADMINISTER = "administer"
@@ -57,7 +58,7 @@ class Role(StrEnum):
 
 MAY: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
-    Role.CHANGE_MANAGER: frozenset({Permission.VIEW, Permission.DECIDE, Permission.PLAN}),
+    Role.CHANGE_MANAGER: frozenset({Permission.VIEW, Permission.DECIDE, Permission.PLAN, Permission.OVERRIDE}),
     Role.APPROVER: frozenset({Permission.VIEW, Permission.DECIDE}),
     Role.OPERATOR: frozenset({Permission.VIEW, Permission.OPERATE}),
     Role.AUDITOR: frozenset({Permission.VIEW, Permission.AUDIT}),

@@ -10,6 +10,8 @@ from mitregate.core.deployments import Deployment
 from mitregate.core.gates import Gate, Stage, Standing, Verdict, decide
 from mitregate.core.jobs import Job
 from mitregate.core.people import App
+from mitregate.core.reach import subject_of
+from mitregate.core.rulebook import calendar_for
 from mitregate.flows.act import BY_ITSELF, Act
 from mitregate.ports import Ports
 
@@ -39,7 +41,7 @@ def settle(act: Act, gate: Gate, deployment: Deployment) -> Gate:
     # What can never be allowed leaves its change where it stands.
     key = gate.change_key if gate.contested is None else None
     change = act.ports.changes.advance(act.uow, key, deployment, act.now) if key else None
-    verdict = decide(gate, change, Calendar(), act.now)
+    verdict = decide(gate, change, calendar_of(act, gate, deployment, change), act.now)
     if verdict == gate.verdict:
         return gate
     has_new_status = verdict.status is not gate.verdict.status
@@ -50,6 +52,19 @@ def settle(act: Act, gate: Gate, deployment: Deployment) -> Gate:
         act.record_for(BY_ITSELF, Action.GATE_DECIDED, settled.id, inputs_of(verdict, change))
         announce(act, settled)
     return settled
+
+
+def calendar_of(act: Act, gate: Gate, deployment: Deployment, change: Standing | None) -> Calendar:
+    """Give the freezes and hours that bear on *gate* by the rules of now, but the freezes overridden for it."""
+    book = act.uow.rules.current().book
+    if not book.freezes and not book.hours:
+        return Calendar()
+    is_emergency = change is not None and change.is_emergency
+    calendar = calendar_for(book, subject_of(deployment), is_emergency=is_emergency)
+    if gate.override is None:
+        return calendar
+    overridden = gate.override.freezes
+    return replace(calendar, freezes=tuple(one for one in calendar.freezes if one.name not in overridden))
 
 
 def wake(act: Act, gate: Gate) -> Gate:

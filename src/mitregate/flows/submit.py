@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from mitregate.core.audit import Action
-from mitregate.core.calendar import Calendar
 from mitregate.core.control import Control, control
 from mitregate.core.deployments import FINAL_STATES, Deployment, State, is_newer
 from mitregate.core.gates import PENDING, Gate, GatingStatus, Stage, decide
 from mitregate.flows.act import Act
 from mitregate.flows.contest import contest, is_of_another_job
-from mitregate.flows.settle import announce, inputs_of, settle
+from mitregate.flows.settle import announce, calendar_of, inputs_of, settle
 
 
 def submit(act: Act, deployments: Sequence[Deployment]) -> tuple[Gate, ...]:
@@ -50,8 +49,8 @@ def _follow(act: Act, gate: Gate | None, deployment: Deployment) -> None:
     elif gate is not None and gate.stage is not Stage.WITHDRAWN and is_pending:
         # The tool starts over: what was allowed then is not allowed now.
         _abandon(act, gate, deployment)
-        _open(act, deployment, Control.REQUIRED, gate)
-    elif (wanted := control(deployment)) is not None:
+        _open(act, deployment, _control(act, deployment) or Control.REQUIRED, gate)
+    elif (wanted := _control(act, deployment)) is not None:
         _open(act, deployment, wanted, gate)
     elif gate is not None:
         _progress(act, gate, deployment)
@@ -59,10 +58,14 @@ def _follow(act: Act, gate: Gate | None, deployment: Deployment) -> None:
 
 def _catch_up(act: Act, stored: Deployment, overtaken: Deployment) -> None:
     """Open the gate that an update asked for which was overtaken on its way: order must not decide what is gated."""
-    wanted = control(overtaken) if stored.state is State.PENDING else None
+    wanted = _control(act, overtaken) if stored.state is State.PENDING else None
     gate = act.uow.gates.of(stored.key) if wanted is not None else None
     if wanted is not None and (gate is None or gate.stage is Stage.WITHDRAWN):
         _open(act, stored, wanted, gate)
+
+
+def _control(act: Act, deployment: Deployment) -> Control | None:
+    return control(deployment, act.uow.rules.current().book.control)
 
 
 def _open(act: Act, deployment: Deployment, wanted: Control, earlier: Gate | None) -> None:
@@ -84,7 +87,7 @@ def _open(act: Act, deployment: Deployment, wanted: Control, earlier: Gate | Non
         contested=earlier.contested if earlier is not None else None,
         created_at=act.now,
     )
-    gate = replace(gate, verdict=decide(gate, change, Calendar(), act.now))
+    gate = replace(gate, verdict=decide(gate, change, calendar_of(act, gate, deployment, change), act.now))
     act.uow.gates.add(gate)
     detail = inputs_of(gate.verdict, change)
     act.record(Action.GATE_OPENED, gate.id, detail)

@@ -6,11 +6,12 @@ from mitregate.ports import Touched
 from mitregate.stores.dialect import Texts
 from mitregate.stores.ledger import Ledger, Table
 from mitregate.stores.rows import plain
-from mitregate.stores.unit_changes import AuditLog, ChangeTable, RuleTable
+from mitregate.stores.unit_changes import AuditLog, ChangeTable
 from mitregate.stores.unit_deployments import DeploymentTable
 from mitregate.stores.unit_gates import GateTable
 from mitregate.stores.unit_jobs import JobTable
 from mitregate.stores.unit_people import AppTable, HostTable, PeopleTables
+from mitregate.stores.unit_rules import RuleTable
 
 
 class Unit(Table):

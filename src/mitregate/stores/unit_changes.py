@@ -86,25 +86,3 @@ def _columns(change: Change) -> Values:
         "updated_at": instant(change.updated_at),
         "body": body(change),
     }
-
-
-class RuleTable(Table):
-    """The rulebook, with all that it ever was."""
-
-    def current(self) -> KeptRules:
-        """Read it as it is now."""
-        if self._ledger.rules is None:
-            row = self._q.rules(self._connection)
-            self._ledger.rules = rules_of(row) if row else KeptRules()
-        return self._ledger.rules
-
-    def keep(self, kept: KeptRules) -> None:
-        """Keep a new revision, one higher than the current one; `Stale` if somebody else was faster."""
-        self._ledger.rules = None
-        values = plain(revision=kept.revision, at=instant_if(kept.at), actor=kept.actor, body=body(kept.book))
-        if not self._change(self._q.keep_rules, values):
-            self._overtaken("the rules")
-
-    def page(self, limit: int, before: int | None = None) -> list[KeptRules]:
-        """Read revisions, newest first, those below *before* if it is given."""
-        return [rules_of(row) for row in self._page("page_rules", limit, {"before": before})]

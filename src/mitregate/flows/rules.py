@@ -1,0 +1,133 @@
+"""Rules: see, plan and change the rulebook, and override a freeze for one deployment."""
+
+from msgspec.structs import replace
+
+from mitregate.core.audit import Action
+from mitregate.core.differences import Difference, differences
+from mitregate.core.errors import IllegalTransition, Malformed, Stale, Unknown
+from mitregate.core.gates import Gate, Override, Stage
+from mitregate.core.people import Permission
+from mitregate.core.rulebook import FreezeRule, Rulebook, problems
+from mitregate.flows.act import Act
+from mitregate.flows.settle import calendar_of, settle
+from mitregate.ports import KeptRules
+
+REASON_LIMIT = 1000
+"""Characters in the reason for an override, at most."""
+
+SHOWN = 20
+"""Problems that are told at once, at most."""
+
+
+def check(book: Rulebook) -> Rulebook:
+    """Refuse a rulebook that says what cannot be.
+
+    Raises:
+        Malformed: it has problems; all are named, with where they are.
+    """
+    found = problems(book)
+    if found:
+        said = [f"{'.'.join(map(str, one.path))}: {one.message}" for one in found[:SHOWN]]
+        more = f" And {len(found) - SHOWN} more." if len(found) > SHOWN else ""
+        raise Malformed(" ".join(said) + more, advice="Correct it; nothing has been changed.")
+    return book
+
+
+def replace_all(act: Act, book: Rulebook, revision: int | None = None) -> tuple[KeptRules, tuple[Difference, ...]]:
+    """Put *book* in place of the rules as they are; every gate that waits is decided on anew.
+
+    Args:
+        act: the use case under way.
+        book: the rules as they shall be.
+        revision: the revision that they were made from, if that is known.
+
+    Returns:
+        The rules as they are kept, and what changed; nothing is written if nothing does.
+
+    Raises:
+        Forbidden: the principal does not administer.
+        Malformed: the rules say what cannot be.
+        Stale: somebody changed the rules since that revision.
+    """
+    act.principal.require(Permission.ADMINISTER)
+    return _keep(act, check(book), revision)
+
+
+def add_freeze(act: Act, freeze: FreezeRule) -> KeptRules:
+    """Add a freeze, which holds at once for all that wait.
+
+    Raises:
+        Forbidden: the principal may not plan.
+        Malformed: the freeze says what cannot be, or there is one of that name.
+    """
+    act.principal.require(Permission.PLAN)
+    book = act.uow.rules.current().book
+    return _keep(act, check(replace(book, freezes=(*book.freezes, freeze))), None)[0]
+
+
+def remove_freeze(act: Act, name: str) -> KeptRules:
+    """Remove the freeze of that name; what it held back may go at once.
+
+    Raises:
+        Forbidden: the principal may not plan.
+        Unknown: there is no such freeze.
+    """
+    act.principal.require(Permission.PLAN)
+    book = act.uow.rules.current().book
+    left = tuple(freeze for freeze in book.freezes if freeze.name != name)
+    if len(left) == len(book.freezes):
+        raise Unknown(f"There is no freeze {name!r}.", advice="`mitregate freeze list` shows the freezes.")
+    return _keep(act, replace(book, freezes=left), None)[0]
+
+
+def override(act: Act, gate_id: str, reason: str) -> Gate:
+    """Let one deployment start in spite of the freezes that hold now; later ones hold it again.
+
+    Raises:
+        Forbidden: the principal may not override.
+        IllegalTransition: the gate does not wait any more, or no freeze holds it.
+        Malformed: no reason is given, or too long a one.
+        Unknown: there is no such gate.
+    """
+    act.principal.require(Permission.OVERRIDE)
+    reason = reason.strip()
+    if not 0 < len(reason) <= REASON_LIMIT:
+        raise Malformed(f"An override needs a reason of at most {REASON_LIMIT} characters.", advice="Say why.")
+    found = act.uow.gates.get(gate_id)
+    gate = act.uow.gates.of(found.key) if found is not None else None
+    deployment = act.uow.deployments.get(gate.key) if gate is not None else None
+    if gate is None or gate.id != gate_id or deployment is None or gate.stage is not Stage.HELD:
+        if found is None:
+            raise Unknown(f"There is no gate {gate_id!r}.", advice="`mitregate status` shows the gates that wait.")
+        raise IllegalTransition("This deployment does not wait any more.", advice="Nothing needs to be done.")
+    calendar = calendar_of(act, gate, deployment, None)
+    names = tuple(dict.fromkeys(freeze.name for freeze, _ in calendar.freezes_now(act.now)))
+    if not names:
+        raise IllegalTransition("No freeze holds this deployment.", advice="Look at why it waits: `mitregate status`.")
+    earlier = gate.override.freezes if gate.override is not None else ()
+    leave = Override(freezes=(*earlier, *names), actor=act.principal.name, at=act.now, reason=reason)
+    act.record(Action.GATE_OVERRIDDEN, gate.id, {"freezes": ", ".join(names), "reason": reason})
+    if gate.change_key is not None:
+        text = f"{act.principal.name} overrode {', '.join(names)}: {reason}"
+        act.ports.changes.comment(act.uow, gate.change_key, text, act.now)
+    overridden = replace(gate, override=leave)
+    act.uow.gates.keep(overridden)
+    return settle(act, replace(overridden, revision=overridden.revision + 1), deployment)
+
+
+def _keep(act: Act, book: Rulebook, revision: int | None) -> tuple[KeptRules, tuple[Difference, ...]]:
+    current = act.uow.rules.current()
+    if revision is not None and revision != current.revision:
+        message = (
+            f"The rules were changed by {current.actor} since revision {revision}; they are at {current.revision}."
+        )
+        raise Stale(message, advice="Look at them as they are now, then change them again.")
+    changed = differences(current.book, book)
+    if not changed:
+        return current, ()
+    kept = KeptRules(revision=current.revision + 1, book=book, at=act.now, actor=act.principal.name)
+    act.uow.rules.keep(kept)
+    act.uow.gates.wake_all(act.now)
+    said = {f"{one.step.value} {one.section} {one.name}": one.after or one.before for one in changed}
+    act.record(Action.RULES_CHANGED, str(kept.revision), said)
+    return kept, changed
