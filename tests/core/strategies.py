@@ -36,9 +36,10 @@ def is_in_order(window: Window) -> bool:
 
 
 def calendars(instants: st.SearchStrategy[datetime]) -> st.SearchStrategy[Calendar]:
-    """Make calendars of up to four freezes and two hours, which overlap, touch, or leave gaps."""
+    """Make calendars of up to four freezes and two hours, which overlap, touch, or leave gaps; some are overridden."""
     names, spans = st.text(max_size=3), windows(instants).filter(is_in_order)
-    freezes = st.lists(st.builds(Freeze, name=names, window=spans), max_size=4).map(tuple)
+    overridden = st.none() | st.none() | instants
+    freezes = st.lists(st.builds(Freeze, name=names, window=spans, overridden_at=overridden), max_size=4).map(tuple)
     hours = st.lists(st.builds(Period, name=names, window=spans), max_size=2).map(tuple)
     return st.builds(Calendar, freezes=freezes, hours=hours)
 

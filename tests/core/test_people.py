@@ -7,8 +7,8 @@ from mitregate.core.people import MAY, Permission, Principal, Role, Scope, finge
 @pytest.mark.parametrize(
     ("role", "permissions"),
     [
-        ("admin", "view decide plan operate audit administer"),
-        ("change_manager", "view decide plan"),
+        ("admin", "view decide plan override operate audit administer"),
+        ("change_manager", "view decide plan override"),
         ("approver", "view decide"),
         ("operator", "view operate"),
         ("auditor", "view audit"),

@@ -46,8 +46,14 @@ def lies_in(window: Window | None, now: datetime) -> bool:
 
 def is_free(calendar: Calendar, now: datetime) -> bool:
     """Tell whether nothing is frozen, and the hours allow it if there are any."""
-    is_frozen = any(lies_in(freeze.window, now) for freeze in calendar.freezes)
+    is_frozen = any(lies_in(freeze.window, now) and not is_overridden(freeze) for freeze in calendar.freezes)
     return not is_frozen and (not calendar.hours or any(lies_in(period.window, now) for period in calendar.hours))
+
+
+def is_overridden(freeze: Freeze) -> bool:
+    """Tell whether the span of a freeze had begun when it was overridden."""
+    start = freeze.window.start if freeze.window is not None else None
+    return freeze.overridden_at is not None and (start is None or start <= freeze.overridden_at)
 
 
 def may_open(change: Standing, calendar: Calendar, now: datetime) -> bool:

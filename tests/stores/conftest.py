@@ -17,6 +17,7 @@ from tests.stores import made
 ENGINES = ("sqlite", "postgres")
 
 CHILDREN_FIRST: tuple[str, ...] = ("attempts", "jobs", "audit", "change_comments", "changes", "gates")
+CHILDREN_FIRST += ("rulebooks",)
 CHILDREN_FIRST += ("deployment_properties", "deployments", "tokens", "users", "apps", "meta")
 
 

@@ -52,7 +52,7 @@ class Embedded:
         change = uow.changes.add(
             Change(
                 number=0,
-                title=title(deployment),
+                title=title(deployment, uow.rules.current().book.titles),
                 description=describe(deployment),
                 requested_by=requested_by,
                 created_at=now,
@@ -60,6 +60,11 @@ class Embedded:
             )
         )
         return standing(change, deployment)
+
+    def look(self, uow: UnitOfWork, change_key: str, deployment: Deployment) -> Standing | None:
+        """Say how a change stands, without moving it; None if it cannot be found."""
+        change = self._find(uow, change_key)
+        return standing(change, deployment) if change is not None else None
 
     def advance(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> Standing | None:
         """Let a change take the steps that it takes by itself, and say how it stands; None if it cannot be found."""
@@ -81,7 +86,8 @@ class Embedded:
         change = self._find(uow, change_key)
         if change is None or CLASS_OF[change.status] is StatusClass.STOP:
             return
-        described = replace(change, title=title(deployment), description=describe(deployment))
+        named = title(deployment, uow.rules.current().book.titles)
+        described = replace(change, title=named, description=describe(deployment))
         if described != change:
             uow.changes.keep(replace(described, updated_at=now))
             self._say(uow, change.number, "The deployment was submitted anew, and describes itself otherwise.", now)

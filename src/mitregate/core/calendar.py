@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
+from typing_extensions import override
 
 from mitregate.core.errors import Malformed
 from mitregate.core.recurrence import Recurrence, coming
@@ -102,10 +103,15 @@ class Period(Struct, frozen=True, kw_only=True):
         edges = (span.next_edge(now) for span in self._coming(now))
         return min((edge for edge in edges if edge is not None), default=None)
 
+    def next_span(self, now: datetime) -> Window | None:
+        """Give the span that begins next after *now*, or None."""
+        later = ((span.start, span) for span in self._coming(now) if span.start is not None and span.start > now)
+        return min(later, key=lambda found: found[0], default=(now, None))[1]
+
     def next_start(self, now: datetime) -> datetime | None:
         """Give the next instant after *now* at which a span begins, or None."""
-        starts = (span.start for span in self._coming(now) if span.start is not None and span.start > now)
-        return min(starts, default=None)
+        span = self.next_span(now)
+        return span.start if span is not None else None
 
     def _coming(self, now: datetime) -> Iterator[Window]:
         """Give the spans that hold *now*, and as many that come as are needed to know the next edge."""
@@ -119,9 +125,20 @@ class Period(Struct, frozen=True, kw_only=True):
 
 
 class Freeze(Period, frozen=True, kw_only=True):
-    """A part of time in which nothing may start, whatever was approved, but emergencies if it spares them."""
+    """A part of time in which nothing may start, whatever was approved.
 
-    spares_emergencies: bool = False
+    `reason` is shown to those who wait. A span that had begun by `overridden_at` does not hold any more; those that
+    begin later do.
+    """
+
+    reason: str = ""
+    overridden_at: datetime | None = None
+
+    @override
+    def _coming(self, now: datetime) -> Iterator[Window]:
+        for span in super()._coming(now):
+            if self.overridden_at is None or (span.start is not None and span.start > self.overridden_at):
+                yield span
 
 
 class Calendar(Struct, frozen=True, kw_only=True):

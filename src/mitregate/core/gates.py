@@ -44,7 +44,10 @@ class Stage(StrEnum):
 
 
 class Override(Struct, frozen=True, kw_only=True):
-    """Leave to start in spite of certain freezes, those that held when somebody gave it."""
+    """Leave to start in spite of certain freezes, as they held when somebody gave it; when they come again they hold.
+
+    `freezes` are their names.
+    """
 
     freezes: tuple[str, ...]
     actor: str

@@ -26,11 +26,13 @@ def holds(change: Standing, calendar: Calendar, now: datetime) -> Iterator[Reaso
             remedy=f"Somebody must move {change.key} on towards Implementing.",
         )
     for freeze, span in calendar.freezes_now(now):
-        end = span.end
+        until = f" until {spell(span.end)}" if span.end is not None else ""
+        why = f" ({freeze.reason})" if freeze.reason else ""
+        ends = "It opens by itself when the freeze ends" if span.end is not None else "Somebody must end the freeze"
         yield Reason(
             code=ReasonCode.FROZEN,
-            message=f"The freeze {freeze.name!r} holds" + (f" until {spell(end)}." if end else "."),
-            remedy="It opens by itself when the freeze ends." if end else "Somebody must end the freeze.",
+            message=f"The freeze {freeze.name!r} holds{until}{why}.",
+            remedy=f"{ends}; a change manager can override it for this deployment.",
         )
     if not calendar.is_within_hours(now):
         yield _outside_hours(calendar, now)

@@ -4,19 +4,20 @@ It is kept as one record with a revision, so that a change of it is one act: see
 not at all, and put into the audit log with what it changed. Settings as code are this value in YAML.
 """
 
-from collections.abc import Callable, Iterator
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from typing_extensions import override
 
-from mitregate.core.calendar import Calendar, Freeze, Period
+from mitregate.core.calendar import Calendar, Freeze, Period, Window
 from mitregate.core.control import Matrix
 from mitregate.core.errors import Malformed
 from mitregate.core.matching import check_title
 from mitregate.core.reach import Reach, Subject
-from mitregate.core.services import Group, Service, plain_id
+from mitregate.core.services import Found, Group, Service, by_id, find, plain_id
 from mitregate.core.times import Times, periods
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -86,30 +87,71 @@ def calendar_for(book: Rulebook, subject: Subject, *, is_emergency: bool = False
         subject: what is to be deployed, and where.
         is_emergency: whether its change is an emergency, which some freezes spare.
     """
-    frozen, open_hours = _compile(book.freezes, book.holidays, book.hours)
+    made = _made(_Same(book))
     freezes = (
         freeze
-        for rule, found in frozen
+        for rule, found in made.freezes
         if rule.reach.covers(subject) and not (is_emergency and rule.spares_emergencies)
         for freeze in found
     )
-    hours = (period for rule, found in open_hours if rule.reach.covers(subject) for period in found)
+    hours = (period for rule, found in made.hours if rule.reach.covers(subject) for period in found)
     return Calendar(freezes=tuple(freezes), hours=() if is_emergency else tuple(hours))
 
 
+def spans_of(book: Rulebook, freeze: FreezeRule, now: datetime) -> tuple[Window | None, Window | None]:
+    """Give the span of a freeze of *book* that holds at *now*, and the one that begins next, if there are."""
+    (found,) = (found for rule, found in _made(_Same(book)).freezes if rule is freeze)
+    holding = [span for one in found if (span := one.at(now)) is not None]
+    to_come = [(span.start or now, span) for one in found if (span := one.next_span(now)) is not None]
+    return (
+        max(holding, key=lambda span: (span.end is None, span.end or now), default=None),
+        min(to_come, key=lambda coming: coming[0], default=(now, None))[1],
+    )
+
+
+def services_named(book: Rulebook, ids: Iterable[str]) -> Found:
+    """Find the services of *book* that *ids* name."""
+    return find(_made(_Same(book)).services, ids)
+
+
+class _Made(Struct, frozen=True, kw_only=True):
+    freezes: tuple[tuple[FreezeRule, tuple[Freeze, ...]], ...]
+    hours: tuple[tuple[Hours, tuple[Period, ...]], ...]
+    services: dict[str, Service]
+
+
+class _Same:
+    """A rulebook that equals none but itself: comparing two of them part by part would cost more than is saved."""
+
+    def __init__(self, book: Rulebook) -> None:
+        self.book = book
+
+    @override
+    def __hash__(self) -> int:
+        return id(self.book)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.book is self.book
+
+
 @lru_cache(maxsize=16)
-def _compile(
-    freezes: tuple[FreezeRule, ...], holidays: tuple[HolidaySet, ...], hours: tuple[Hours, ...]
-) -> tuple[tuple[tuple[FreezeRule, tuple[Freeze, ...]], ...], tuple[tuple[Hours, tuple[Period, ...]], ...]]:
-    """Make periods of all rules, once for as long as they stay the same."""
-    frozen = tuple((rule, _freezes(rule, holidays)) for rule in freezes)
-    return frozen, tuple((rule, periods(rule.name, rule.when)) for rule in hours)
+def _made(same: _Same) -> _Made:
+    """Make what can be computed with out of a rulebook, once for as long as it stays the same."""
+    book = same.book
+    return _Made(
+        freezes=tuple((rule, _freezes(rule, book.holidays)) for rule in book.freezes),
+        hours=tuple((rule, periods(rule.name, rule.when)) for rule in book.hours),
+        services=by_id(book.services),
+    )
 
 
 def _freezes(rule: FreezeRule, holidays: tuple[HolidaySet, ...]) -> tuple[Freeze, ...]:
     days = tuple(day for one in holidays if one.name in rule.holidays for day in one.days)
     found = periods(rule.name, rule.when, days)
-    return tuple(Freeze(name=one.name, window=one.window, recurrence=one.recurrence) for one in found)
+    return tuple(
+        Freeze(name=one.name, window=one.window, recurrence=one.recurrence, reason=rule.reason) for one in found
+    )
 
 
 def _repeated(book: Rulebook) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ forms of one name are one service.
 
 import binascii
 from base64 import b64decode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -70,9 +70,13 @@ def plain_id(service_id: str) -> str:
         return text
 
 
-def find(services: Sequence[Service], ids: Iterable[str]) -> Found:
-    """Find the services that *ids* name, in that order."""
-    by_id = {one: service for service in services for one in service.ids}
+def by_id(services: Iterable[Service]) -> dict[str, Service]:
+    """List *services* under each of their ids."""
+    return {one: service for service in services for one in service.ids}
+
+
+def find(services: Mapping[str, Service], ids: Iterable[str]) -> Found:
+    """Find the services that *ids* name, in that order, among those of `by_id`."""
     wanted = dict.fromkeys(ids)
-    known = dict.fromkeys(service for one in wanted if (service := by_id.get(plain_id(one))) is not None)
-    return Found(known=tuple(known), unknown=tuple(one for one in wanted if plain_id(one) not in by_id))
+    known = dict.fromkeys(service for one in wanted if (service := services.get(plain_id(one))) is not None)
+    return Found(known=tuple(known), unknown=tuple(one for one in wanted if plain_id(one) not in services))

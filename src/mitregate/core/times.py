@@ -10,6 +10,9 @@ from mitregate.core.errors import Malformed
 from mitregate.core.recurrence import Recurrence, check, in_utc, zone_of
 
 DAY = timedelta(days=1)
+YEARS = range(1900, 9001)
+"""The years that can be computed with."""
+
 FORMS = "8h, 30m, 1h30m or 2d"
 
 _LENGTH = re.compile(r"(?:([0-9]{1,3})d)?(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m)?")
@@ -42,6 +45,7 @@ def periods(name: str, times: Times, more_days: tuple[date, ...] = ()) -> tuple[
     Raises:
         Malformed: nothing is said, or it cannot be computed with.
     """
+    _require_near(times, more_days)
     found: list[Period] = []
     if times.rule:
         found.append(Period(name=name, recurrence=check(_recurrence(times))))
@@ -61,6 +65,14 @@ def read_length(text: str) -> timedelta:
         raise Malformed(f"{text!r} is no length of time.", advice=f"Write it as in {FORMS}.")
     days, hours, minutes = (int(part or 0) for part in found.groups())
     return timedelta(days=days, hours=hours, minutes=minutes)
+
+
+def _require_near(times: Times, more_days: tuple[date, ...]) -> None:
+    """Refuse what lies so far away that it has no name in some zone, or that a day could not be added to it."""
+    given = (*times.days, *more_days, *(edge for edge in (times.start, times.end) if edge is not None))
+    if any(moment.year not in YEARS for moment in given):
+        message = f"A date lies outside of the years {YEARS.start} to {YEARS.stop - 1}."
+        raise Malformed(message, advice="Leave that side open, or give a nearer date.")
 
 
 def _recurrence(times: Times) -> Recurrence:

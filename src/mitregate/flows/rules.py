@@ -1,22 +1,42 @@
-"""Rules: see, plan and change the rulebook, and override a freeze for one deployment."""
+"""Rules: read and change the rulebook, and override a freeze for one deployment."""
 
+from datetime import datetime
+
+from msgspec import Struct
 from msgspec.structs import replace
 
 from mitregate.core.audit import Action
+from mitregate.core.calendar import Window
+from mitregate.core.deployments import Deployment
 from mitregate.core.differences import Difference, differences
 from mitregate.core.errors import IllegalTransition, Malformed, Stale, Unknown
-from mitregate.core.gates import Gate, Override, Stage
-from mitregate.core.people import Permission
-from mitregate.core.rulebook import FreezeRule, Rulebook, problems
+from mitregate.core.gates import Gate, Override, ReasonCode, Stage
+from mitregate.core.people import Permission, Principal
+from mitregate.core.rulebook import FreezeRule, Rulebook, problems, spans_of
 from mitregate.flows.act import Act
 from mitregate.flows.settle import calendar_of, settle
-from mitregate.ports import KeptRules
+from mitregate.ports import KeptRules, UnitOfWork
 
 REASON_LIMIT = 1000
 """Characters in the reason for an override, at most."""
 
 SHOWN = 20
 """Problems that are told at once, at most."""
+
+
+class Edition(Struct, frozen=True, kw_only=True):
+    """A revision of the rules, and what it changed in the one before."""
+
+    kept: KeptRules
+    changed: tuple[Difference, ...]
+
+
+class FreezeView(Struct, frozen=True, kw_only=True):
+    """A freeze with the span of it that holds now, and the one that begins next, where there are."""
+
+    freeze: FreezeRule
+    holds: Window | None
+    next: Window | None
 
 
 def check(book: Rulebook) -> Rulebook:
@@ -28,8 +48,8 @@ def check(book: Rulebook) -> Rulebook:
     found = problems(book)
     if found:
         said = [f"{'.'.join(map(str, one.path))}: {one.message}" for one in found[:SHOWN]]
-        more = f" And {len(found) - SHOWN} more." if len(found) > SHOWN else ""
-        raise Malformed(" ".join(said) + more, advice="Correct it; nothing has been changed.")
+        more = f"\nAnd {len(found) - SHOWN} more." if len(found) > SHOWN else ""
+        raise Malformed("\n".join(said) + more, advice="Correct it; nothing has been changed.")
     return book
 
 
@@ -53,6 +73,52 @@ def replace_all(act: Act, book: Rulebook, revision: int | None = None) -> tuple[
     return _keep(act, check(book), revision)
 
 
+def revision(uow: UnitOfWork, number: int | None, principal: Principal) -> KeptRules:
+    """Read the rules as they are, or were at the revision *number*.
+
+    Raises:
+        Forbidden: the principal may not view.
+        Unknown: there is no such revision.
+    """
+    principal.require(Permission.VIEW)
+    current = uow.rules.current()
+    if number is None or number == current.revision:
+        return current
+    found = uow.rules.page(1, number + 1) if 0 < number < current.revision else []
+    if found:
+        return found[0]
+    if number == 0:
+        return KeptRules()
+    message = f"There is no revision {number} of the rules; they are at {current.revision}."
+    raise Unknown(message, advice="`GET /api/v1/rules/history` lists the revisions.")
+
+
+def history(uow: UnitOfWork, limit: int, before: int | None, principal: Principal) -> list[Edition]:
+    """Read revisions, newest first, each with what it changed.
+
+    Raises:
+        Forbidden: the principal may not view.
+    """
+    principal.require(Permission.VIEW)
+    found = uow.rules.page(limit + 1, before)
+    earlier = [*found[1:], KeptRules()]
+    return [
+        Edition(kept=kept, changed=differences(one.book, kept.book)) for kept, one in zip(found, earlier, strict=True)
+    ][:limit]
+
+
+def freezes(uow: UnitOfWork, now: datetime, principal: Principal) -> list[FreezeView]:
+    """Read all freezes, each with when it holds.
+
+    Raises:
+        Forbidden: the principal may not view.
+    """
+    principal.require(Permission.VIEW)
+    book = uow.rules.current().book
+    spans = ((freeze, *spans_of(book, freeze, now)) for freeze in book.freezes)
+    return [FreezeView(freeze=freeze, holds=holds, next=then) for freeze, holds, then in spans]
+
+
 def add_freeze(act: Act, freeze: FreezeRule) -> KeptRules:
     """Add a freeze, which holds at once for all that wait.
 
@@ -61,7 +127,7 @@ def add_freeze(act: Act, freeze: FreezeRule) -> KeptRules:
         Malformed: the freeze says what cannot be, or there is one of that name.
     """
     act.principal.require(Permission.PLAN)
-    book = act.uow.rules.current().book
+    book = act.uow.rules.lock().book
     return _keep(act, check(replace(book, freezes=(*book.freezes, freeze))), None)[0]
 
 
@@ -73,7 +139,7 @@ def remove_freeze(act: Act, name: str) -> KeptRules:
         Unknown: there is no such freeze.
     """
     act.principal.require(Permission.PLAN)
-    book = act.uow.rules.current().book
+    book = act.uow.rules.lock().book
     left = tuple(freeze for freeze in book.freezes if freeze.name != name)
     if len(left) == len(book.freezes):
         raise Unknown(f"There is no freeze {name!r}.", advice="`mitregate freeze list` shows the freezes.")
@@ -81,7 +147,7 @@ def remove_freeze(act: Act, name: str) -> KeptRules:
 
 
 def override(act: Act, gate_id: str, reason: str) -> Gate:
-    """Let one deployment start in spite of the freezes that hold now; later ones hold it again.
+    """Let one deployment start in spite of the freezes that hold it now; when they come again they hold it.
 
     Raises:
         Forbidden: the principal may not override.
@@ -93,19 +159,16 @@ def override(act: Act, gate_id: str, reason: str) -> Gate:
     reason = reason.strip()
     if not 0 < len(reason) <= REASON_LIMIT:
         raise Malformed(f"An override needs a reason of at most {REASON_LIMIT} characters.", advice="Say why.")
-    found = act.uow.gates.get(gate_id)
-    gate = act.uow.gates.of(found.key) if found is not None else None
-    deployment = act.uow.deployments.get(gate.key) if gate is not None else None
-    if gate is None or gate.id != gate_id or deployment is None or gate.stage is not Stage.HELD:
-        if found is None:
-            raise Unknown(f"There is no gate {gate_id!r}.", advice="`mitregate status` shows the gates that wait.")
-        raise IllegalTransition("This deployment does not wait any more.", advice="Nothing needs to be done.")
-    calendar = calendar_of(act, gate, deployment, None)
-    names = tuple(dict.fromkeys(freeze.name for freeze, _ in calendar.freezes_now(act.now)))
-    if not names:
+    gate, deployment = _held(act, gate_id)
+    gate = settle(act, gate, deployment)
+    change = act.ports.changes.look(act.uow, gate.change_key, deployment) if gate.change_key is not None else None
+    frozen = calendar_of(act, gate, deployment, change).freezes_now(act.now)
+    names = tuple(dict.fromkeys(freeze.name for freeze, _ in frozen))
+    if not any(why.code is ReasonCode.FROZEN for why in gate.verdict.reasons):
         raise IllegalTransition("No freeze holds this deployment.", advice="Look at why it waits: `mitregate status`.")
     earlier = gate.override.freezes if gate.override is not None else ()
-    leave = Override(freezes=(*earlier, *names), actor=act.principal.name, at=act.now, reason=reason)
+    freezes = tuple(dict.fromkeys((*earlier, *names)))
+    leave = Override(freezes=freezes, actor=act.principal.name, at=act.now, reason=reason)
     act.record(Action.GATE_OVERRIDDEN, gate.id, {"freezes": ", ".join(names), "reason": reason})
     if gate.change_key is not None:
         text = f"{act.principal.name} overrode {', '.join(names)}: {reason}"
@@ -115,13 +178,29 @@ def override(act: Act, gate_id: str, reason: str) -> Gate:
     return settle(act, replace(overridden, revision=overridden.revision + 1), deployment)
 
 
-def _keep(act: Act, book: Rulebook, revision: int | None) -> tuple[KeptRules, tuple[Difference, ...]]:
-    current = act.uow.rules.current()
+def _held(act: Act, gate_id: str) -> tuple[Gate, Deployment]:
+    """Read a gate that waits, under lock, with its deployment."""
+    found = act.uow.gates.get(gate_id)
+    if found is None:
+        raise Unknown(f"There is no gate {gate_id!r}.", advice="`mitregate status` shows the gates that wait.")
+    gate = act.uow.gates.of(found.key)
+    deployment = act.uow.deployments.get(found.key)
+    if gate is None or gate.id != gate_id or deployment is None or gate.stage is not Stage.HELD:
+        raise IllegalTransition("This deployment does not wait any more.", advice="Nothing needs to be done.")
+    return gate, deployment
+
+
+def require_revision(current: KeptRules, revision: int | None) -> None:
+    """Refuse what was made from another revision of the rules than the *current* one; `Stale` says whose that is."""
     if revision is not None and revision != current.revision:
-        message = (
-            f"The rules were changed by {current.actor} since revision {revision}; they are at {current.revision}."
-        )
+        by = f" by {current.actor}" if current.actor else ""
+        message = f"The rules are not at revision {revision}, but at {current.revision}{by}."
         raise Stale(message, advice="Look at them as they are now, then change them again.")
+
+
+def _keep(act: Act, book: Rulebook, revision: int | None) -> tuple[KeptRules, tuple[Difference, ...]]:
+    current = act.uow.rules.lock()
+    require_revision(current, revision)
     changed = differences(current.book, book)
     if not changed:
         return current, ()

@@ -11,7 +11,7 @@ from mitregate.core.gates import Gate, Stage, Standing, Verdict, decide
 from mitregate.core.jobs import Job
 from mitregate.core.people import App
 from mitregate.core.reach import subject_of
-from mitregate.core.rulebook import calendar_for
+from mitregate.core.rulebook import Rulebook, calendar_for
 from mitregate.flows.act import BY_ITSELF, Act
 from mitregate.ports import Ports
 
@@ -55,16 +55,21 @@ def settle(act: Act, gate: Gate, deployment: Deployment) -> Gate:
 
 
 def calendar_of(act: Act, gate: Gate, deployment: Deployment, change: Standing | None) -> Calendar:
-    """Give the freezes and hours that bear on *gate* by the rules of now, but the freezes overridden for it."""
-    book = act.uow.rules.current().book
+    """Give the freezes and hours that bear on *gate* by the rules of now, apart from what was overridden for it."""
+    return calendar_by(act.uow.rules.current().book, gate, deployment, change)
+
+
+def calendar_by(book: Rulebook, gate: Gate, deployment: Deployment, change: Standing | None) -> Calendar:
+    """Give the freezes and hours that bear on *gate* by the rules of *book*, apart from what was overridden for it."""
     if not book.freezes and not book.hours:
         return Calendar()
     is_emergency = change is not None and change.is_emergency
     calendar = calendar_for(book, subject_of(deployment), is_emergency=is_emergency)
     if gate.override is None:
         return calendar
-    overridden = gate.override.freezes
-    return replace(calendar, freezes=tuple(one for one in calendar.freezes if one.name not in overridden))
+    leave = gate.override
+    freezes = (replace(one, overridden_at=leave.at) if one.name in leave.freezes else one for one in calendar.freezes)
+    return replace(calendar, freezes=tuple(freezes))
 
 
 def wake(act: Act, gate: Gate) -> Gate:

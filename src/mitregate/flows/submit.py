@@ -2,18 +2,31 @@
 
 from collections.abc import Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from mitregate.core.audit import Action
 from mitregate.core.control import Control, control
 from mitregate.core.deployments import FINAL_STATES, Deployment, State, is_newer
 from mitregate.core.gates import PENDING, Gate, GatingStatus, Stage, decide
+from mitregate.core.rulebook import services_named
 from mitregate.flows.act import Act
 from mitregate.flows.contest import contest, is_of_another_job
 from mitregate.flows.settle import announce, calendar_of, inputs_of, settle
 
 
-def submit(act: Act, deployments: Sequence[Deployment]) -> tuple[Gate, ...]:
+class Taken(Struct, frozen=True, kw_only=True):
+    """What is to be said of a submission.
+
+    Over the gates that are `contested` an update was not kept. The rulebook does not know the
+    `unknown_services`; one without any service has nothing to say about that.
+    """
+
+    contested: tuple[Gate, ...] = ()
+    unknown_services: tuple[str, ...] = ()
+
+
+def submit(act: Act, deployments: Sequence[Deployment]) -> Taken:
     """Take in *deployments*, all of one app, in their order.
 
     An update that is not newer than what is stored is ignored, but for its wish to be gated. One that asks for gating
@@ -21,7 +34,7 @@ def submit(act: Act, deployments: Sequence[Deployment]) -> tuple[Gate, ...]:
     told to its change. One that comes from another job than what is stored is dealt with by `flows.contest`.
 
     Returns:
-        The gates over which an update was not kept, for they are contested.
+        What is to be said of it.
     """
     known = act.uow.deployments.get_all([deployment.key for deployment in deployments])
     contested: list[Gate] = []
@@ -39,7 +52,14 @@ def submit(act: Act, deployments: Sequence[Deployment]) -> tuple[Gate, ...]:
         known[deployment.key] = deployment
         gate = act.uow.gates.of(deployment.key) if stored is not None else None
         _follow(act, gate, deployment)
-    return tuple(contested)
+    return Taken(contested=tuple(contested), unknown_services=_unknown_services(act, deployments))
+
+
+def _unknown_services(act: Act, deployments: Sequence[Deployment]) -> tuple[str, ...]:
+    book = act.uow.rules.current().book
+    # CircleCI's orb sends an empty id where there is none.
+    ids = [one for deployment in deployments for one in deployment.associations.services if one.strip()]
+    return services_named(book, ids).unknown if book.services else ()
 
 
 def _follow(act: Act, gate: Gate | None, deployment: Deployment) -> None:

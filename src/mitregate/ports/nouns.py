@@ -224,7 +224,10 @@ class Rules(Protocol):
     """The rulebook, with all that it ever was."""
 
     def current(self) -> KeptRules:
-        """Read it as it is now."""
+        """Read it as it is now; where transactions run beside this one, it stays so until this one has ended."""
+
+    def lock(self) -> KeptRules:
+        """Read it to change it: nobody decides by it any more until this transaction has ended."""
 
     def keep(self, kept: KeptRules) -> None:
         """Keep a new revision, one higher than the current one; `Stale` if somebody else was faster."""

@@ -39,6 +39,9 @@ class ChangeSystem(Protocol):
     def open(self, uow: UnitOfWork, deployment: Deployment, requested_by: str, now: datetime) -> Standing:
         """Open a change for a deployment, in the transaction at hand."""
 
+    def look(self, uow: UnitOfWork, change_key: str, deployment: Deployment) -> Standing | None:
+        """Say how a change stands, without moving it; None if it cannot be found."""
+
     def advance(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> Standing | None:
         """Let a change take the steps that it takes by itself, and say how it stands; None if it cannot be found."""
 

@@ -9,10 +9,17 @@ class RuleTable(Table):
     """The rulebook, with all that it ever was."""
 
     def current(self) -> KeptRules:
-        """Read it as it is now."""
+        """Read it as it is now; where transactions run beside this one, it stays so until this one has ended."""
         if self._ledger.rules is None:
-            row = self._q.rules(self._connection)
-            self._ledger.rules = rules_of(row) if row else KeptRules()
+            # Else a gate could be opened by rules that somebody has just replaced, unseen by whom wakes all gates.
+            self._q.share_rules(self._connection)
+            self._ledger.rules = self._read()
+        return self._ledger.rules
+
+    def lock(self) -> KeptRules:
+        """Read it to change it: nobody decides by it any more until this transaction has ended."""
+        self._q.lock_rules(self._connection)
+        self._ledger.rules = self._read()
         return self._ledger.rules
 
     def keep(self, kept: KeptRules) -> None:
@@ -25,3 +32,7 @@ class RuleTable(Table):
     def page(self, limit: int, before: int | None = None) -> list[KeptRules]:
         """Read revisions, newest first, those below *before* if it is given."""
         return [rules_of(row) for row in self._page("page_rules", limit, {"before": before})]
+
+    def _read(self) -> KeptRules:
+        row = self._q.rules(self._connection)
+        return rules_of(row) if row else KeptRules()

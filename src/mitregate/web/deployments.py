@@ -16,7 +16,7 @@ from mitregate.web.holding import up_to_date
 from mitregate.web.jira_outcry import cry_out
 from mitregate.web.office import Office
 from mitregate.web.quota import Quota
-from mitregate.wire.jira_deployments import read_properties, read_submission
+from mitregate.wire.jira_deployments import read_properties, read_submission, with_unknown_services
 from mitregate.wire.jira_replies import write_deployment, write_errors, write_gating_status, write_submission
 from mitregate.wire.jira_routes import Operation, Target, WrongMethod, route
 
@@ -95,7 +95,8 @@ class Deployments:
             advice = "Send fewer deployments in each request."
             raise TooLarge(error.message, advice=advice) from error
         if submission.accepted:
-            await self._office.transact(principal, submit, submission.accepted)
+            taken = await self._office.transact(principal, submit, submission.accepted)
+            submission = with_unknown_services(submission, taken.unknown_services)
         await plain.reply(send, 202, write_submission(submission))
 
     def _write(self, gate: Gate) -> bytes:

@@ -29,7 +29,12 @@ from mitregate.wire.jenkins import (
     read_server,
 )
 from mitregate.wire.jenkins_builds import answer_builds
-from mitregate.wire.jira_deployments import read_submission, write_gating_status, write_submission
+from mitregate.wire.jira_deployments import (
+    read_submission,
+    with_unknown_services,
+    write_gating_status,
+    write_submission,
+)
 
 BODY_LIMIT = 256 * 1024
 """Bytes in a request, at most: one deployment with hundreds of issues, wrapped twice. To prove a token takes time."""
@@ -88,7 +93,9 @@ class WebTrigger:
         submission = read_submission(payload, principal.require_scope(Scope.WRITE))
         if submission.accepted:
             told = jenkins.marked(submission.accepted, server_uuid, self._office.about.cloud_id)
-            for gate in await self._office.transact(principal, submit, told):
+            taken = await self._office.transact(principal, submit, told)
+            submission = with_unknown_services(submission, taken.unknown_services)
+            for gate in taken.contested:
                 log.warning("gate.contested", gate=gate.id, app=principal.name, why=gate.verdict.reasons[0].message)
         return write_submission(submission)
 

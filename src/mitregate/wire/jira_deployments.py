@@ -30,6 +30,7 @@ from mitregate.wire.jira_values import (
     UnknownAssociation,
     is_keepable,
     shown,
+    with_unknown_services,
 )
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "read_properties",
     "read_submission",
     "route",
+    "with_unknown_services",
     "write_deployment",
     "write_errors",
     "write_gating_status",

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mitregate.core.deployments import Deployment
 
@@ -58,6 +59,14 @@ class Submission(Struct, frozen=True, kw_only=True):
     rejected: tuple[Rejected, ...] = ()
     unknown_issue_keys: tuple[str, ...] = ()
     unknown_associations: tuple[UnknownAssociation, ...] = ()
+
+
+def with_unknown_services(submission: Submission, ids: tuple[str, ...]) -> Submission:
+    """Report *ids* of services that nobody here knows; their deployments are accepted all the same, as by Jira."""
+    if not ids:
+        return submission
+    unknown = UnknownAssociation(association_type="serviceIdOrKeys", values=ids)
+    return replace(submission, unknown_associations=(*submission.unknown_associations, unknown))
 
 
 class Numeral(Struct, frozen=True):

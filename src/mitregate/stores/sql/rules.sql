@@ -1,3 +1,11 @@
+-- name: share_rules!
+-- Sees to it that the rulebook stays as it is until the transaction has ended.
+SELECT shared_rules()
+
+-- name: lock_rules!
+-- Sees to it that nobody else reads the rulebook to decide by it until the transaction has ended.
+SELECT locked_rules()
+
 -- name: rules^
 -- Reads the newest revision of the rulebook.
 SELECT revision, at, actor, body

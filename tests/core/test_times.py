@@ -1,0 +1,156 @@
+# ruff: noqa: DTZ001 - local times have no offset
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mitregate.core.calendar import Calendar, Freeze, Period, Window, earliest_opening
+from mitregate.core.errors import Malformed
+from mitregate.core.times import Times, periods, read_length
+from tests.core.making import MICROSECOND
+
+BERLIN = "Europe/Berlin"
+
+
+def only(times: Times, *more_days: date) -> Period:
+    """Make the one period of *times*."""
+    (period,) = periods("p", times, more_days)
+    assert period.name == "p"
+    return period
+
+
+def utc(*parts: int) -> datetime:
+    """Give an instant."""
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
+
+
+@pytest.mark.parametrize(
+    ("times", "start", "end"),
+    [
+        (Times(start=utc(2026, 1, 1), end=utc(2026, 1, 2)), utc(2026, 1, 1), utc(2026, 1, 2)),
+        (Times(start=utc(2026, 1, 1)), utc(2026, 1, 1), None),
+        (Times(end=utc(2026, 1, 1)), None, utc(2026, 1, 1)),
+        (
+            Times(start=datetime(2026, 1, 1), end=datetime(2026, 7, 1), zone=BERLIN),
+            utc(2025, 12, 31, 23),
+            utc(2026, 6, 30, 22),
+        ),
+        (Times(start=datetime(2026, 1, 1, 5, tzinfo=timezone(timedelta(hours=5)))), utc(2026, 1, 1), None),
+        (Times(start=utc(2026, 1, 1), length="1h30m"), utc(2026, 1, 1), utc(2026, 1, 1, 1, 30)),
+        # A day by the clock on the wall, in the night in which clocks are set forward.
+        (Times(start=datetime(2026, 3, 28, 12), length="1d", zone=BERLIN), utc(2026, 3, 28, 11), utc(2026, 3, 29, 10)),
+    ],
+)
+def test_a_span_has_two_edges(times: Times, start: datetime | None, end: datetime | None) -> None:
+    """A span without a rule lies between two instants, written in UTC, in its zone, or with an offset."""
+    assert only(times).window == Window(start=start, end=end)
+
+
+@pytest.mark.parametrize("edge", [{"length": "8h"}, {"end": datetime(2026, 1, 5, 17)}])
+def test_a_rule_repeats_the_first_span(edge: dict[str, object]) -> None:
+    """With a rule each span lasts as long as the first one, which ends by its end or its length."""
+    times = Times(start=datetime(2026, 1, 5, 9), rule="FREQ=WEEKLY;BYDAY=MO", zone=BERLIN, **edge)  # type: ignore[arg-type]
+    period = only(times)
+    assert period.at(utc(2026, 7, 6, 6, 59)) is None
+    assert period.at(utc(2026, 7, 6, 7)) == Window(start=utc(2026, 7, 6, 7), end=utc(2026, 7, 6, 15))
+    assert period.next_start(utc(2026, 7, 6, 8)) == utc(2026, 7, 13, 7)
+    assert period.next_span(utc(2026, 7, 6, 8)) == Window(start=utc(2026, 7, 13, 7), end=utc(2026, 7, 13, 15))
+
+
+def test_whole_days_last_until_the_next_one_begins() -> None:
+    """A day holds from its first instant to its last in its zone, and not at the first of the next."""
+    period = only(Times(days=(date(2026, 5, 1),), zone=BERLIN), date(2026, 12, 25))
+    assert period.at(utc(2026, 4, 30, 22) - MICROSECOND) is None
+    assert period.at(utc(2026, 4, 30, 22)) is not None
+    assert period.at(utc(2026, 5, 1, 22) - MICROSECOND) is not None
+    assert period.at(utc(2026, 5, 1, 22)) is None
+    assert period.next_start(utc(2026, 5, 2)) == utc(2026, 12, 24, 23)
+
+
+def test_a_rule_and_days_are_two_periods() -> None:
+    """What comes again and whole days can be said together."""
+    times = Times(start=datetime(2026, 1, 3), length="2d", rule="FREQ=WEEKLY;BYDAY=SA", days=(date(2026, 5, 1),))
+    assert [period.at(utc(2026, 5, 1, 12)) is not None for period in periods("p", times)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("8h", timedelta(hours=8)),
+        ("1h30m", timedelta(minutes=90)),
+        (" 2D ", timedelta(days=2)),
+        ("90m", timedelta(minutes=90)),
+        ("1d1h1m", timedelta(days=1, hours=1, minutes=1)),
+    ],
+)
+def test_lengths_are_read(text: str, length: timedelta) -> None:
+    """A length is days, hours and minutes, in that order."""
+    assert read_length(text) == length
+
+
+@pytest.mark.parametrize("text", ["", " ", "8", "h", "8h8h", "30m1h", "-1h", "1.5h", "8 h", "1w", "\u0661h"])
+def test_other_lengths_are_refused(text: str) -> None:
+    """What is no length is refused, and it is said how to write one."""
+    with pytest.raises(Malformed, match="no length of time") as refusal:
+        read_length(text)
+    assert refusal.value.advice() == "Write it as in 8h, 30m, 1h30m or 2d."
+
+
+AT = datetime(2026, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (Times(), "'p' says nothing of when."),
+        (Times(start=AT, end=datetime(2025, 1, 1)), "The end lies before the start."),
+        (Times(rule="FREQ=DAILY"), "A rule needs the start of its first span."),
+        (Times(start=AT, rule="FREQ=DAILY"), "It is not said how long each span lasts."),
+        (Times(start=AT, end=AT, length="1h", rule="FREQ=DAILY"), "Both end and length are given."),
+        (Times(start=AT, end=AT, rule="FREQ=DAILY"), "Each span must last longer than nothing, and a year at most."),
+        (Times(start=AT, length="1h", rule="FREQ=HOURLY"), "cannot be used"),
+        (Times(start=AT, end=AT, length="1h"), "A length needs a start and no end."),
+        (Times(end=AT, length="1h"), "A length needs a start and no end."),
+        (Times(start=AT, zone="Mars/Olympus"), "There is no time zone 'Mars/Olympus'."),
+        (Times(start=AT, length="soon"), "'soon' is no length of time."),
+        (Times(start=datetime(1, 1, 1)), "A date lies outside of the years 1900 to 9000."),
+        (Times(days=(date(9999, 12, 31),)), "A date lies outside of the years 1900 to 9000."),
+    ],
+)
+def test_times_that_make_no_sense_are_refused(times: Times, said: str) -> None:
+    """What cannot be computed with is refused in words, with what to do instead."""
+    with pytest.raises(Malformed) as refusal:
+        periods("p", times)
+    assert said in refusal.value.message
+    assert refusal.value.advice()
+
+
+moments = st.none() | st.datetimes() | st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=14))]))
+any_times = st.builds(
+    Times,
+    start=moments,
+    end=moments,
+    length=st.sampled_from(["", "8h", "999d", "0m", "x"]),
+    rule=st.sampled_from(
+        ["", "FREQ=DAILY", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "FREQ=MONTHLY;BYDAY=-1FR", "FREQ=X"]
+    ),
+    zone=st.sampled_from(["UTC", BERLIN, "Pacific/Apia", "No/Where", ""]),
+    days=st.lists(st.dates(), max_size=3).map(tuple),
+)
+
+
+@given(any_times, st.datetimes(timezones=st.just(UTC)))
+def test_whatever_is_written_is_computed_or_refused(times: Times, now: datetime) -> None:
+    """Times are refused in words, or every question about them has an answer, at any instant."""
+    try:
+        found = periods("p", times)
+    except Malformed:
+        return
+    for one in found:
+        freeze = Freeze(name=one.name, window=one.window, recurrence=one.recurrence)
+        calendar = Calendar(freezes=(freeze,), hours=(one,))
+        span = freeze.at(now)
+        assert span is None or ((span.start is None or span.start <= now) and (span.end is None or now <= span.end))
+        assert (calendar.next_edge(now) or now) >= now
+        assert (earliest_opening(Window(), calendar, now) or now) >= now
