@@ -270,7 +270,7 @@ def test_impossible_rules_are_refused_whole(world: World) -> None:
     book = Rulebook(freezes=(FreezeRule(name="a"), FreezeRule(name="b", holidays=("c",))))
     with pytest.raises(Malformed) as refusal:
         world.do(ADMIN, rules.replace_all, book)
-    assert refusal.value.message.splitlines()[0] == "freezes.1.holidays: There is no set of days 'c'."
+    assert refusal.value.message.splitlines()[0] == "freezes[1].holidays: There is no set of days 'c'."
     assert len(refusal.value.message.splitlines()) == 3
     assert world.read(rules.revision, None, ANN).revision == 0
 

@@ -36,6 +36,8 @@ ROOMS = {
     "stores.sqlite": "import pysqlite3, sqlite3",
     "web": "import jinja2, litestar",
     "wire.connect_jwt": "import jwt",
+    "wire.rulebook_text": "import yaml",
+    "wire.trees": "import yaml",
     "wire.http": "",
     "wiring": "from mitregate import web, worker",
     "worker": "from mitregate import flows, outbound",
@@ -57,6 +59,7 @@ OFFENCES = {
     "the SQLite store speaks PostgreSQL": ("stores.sqlite", "import psycopg"),
     "the PostgreSQL store uses SQLAlchemy": ("stores.postgres", "import sqlalchemy"),
     "a page prints to the terminal": ("web", "import rich"),
+    "a page reads YAML by itself": ("web", "import yaml"),
     "a provider signs by itself": ("providers.acme", "import jwt"),
     "a room that nobody planned": ("utils", "x = 1"),
 }

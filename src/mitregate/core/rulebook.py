@@ -74,6 +74,11 @@ class Problem(Struct, frozen=True, kw_only=True):
     message: str
 
 
+def spell_path(path: tuple[str | int, ...]) -> str:
+    """Write where something stands in a rulebook, as in `freezes[0].when`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
 def problems(book: Rulebook) -> list[Problem]:
     """Find what is wrong in *book* beyond its form: names used twice or not there, times that make no sense."""
     return [*_repeated(book), *_missing(book), *_untimely(book), *_untitled(book)]

@@ -15,13 +15,15 @@ from msgspec import Meta, Struct
 Tier = Annotated[int, Meta(ge=1, le=4)]
 """How critical a service is: 1 the most, 4 the least."""
 
+ServiceId = Annotated[str, Meta(min_length=1, max_length=255)]
+
 ENCODED = "b:"
 
 
 class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """People who do something together; `members` are names of users."""
 
-    name: str
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
     members: tuple[str, ...] = ()
 
 
@@ -32,7 +34,7 @@ class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ids of services that must not be changed at the same time.
     """
 
-    id: str
+    id: ServiceId
     name: str = ""
     tier: Tier
     aliases: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from mitregate.core.differences import Difference, differences
 from mitregate.core.errors import IllegalTransition, Malformed, Stale, Unknown
 from mitregate.core.gates import Gate, Override, ReasonCode, Stage
 from mitregate.core.people import Permission, Principal
-from mitregate.core.rulebook import FreezeRule, Rulebook, problems, spans_of
+from mitregate.core.rulebook import FreezeRule, Rulebook, problems, spans_of, spell_path
 from mitregate.flows.act import Act
 from mitregate.flows.settle import calendar_of, settle
 from mitregate.ports import KeptRules, UnitOfWork
@@ -47,7 +47,7 @@ def check(book: Rulebook) -> Rulebook:
     """
     found = problems(book)
     if found:
-        said = [f"{'.'.join(map(str, one.path))}: {one.message}" for one in found[:SHOWN]]
+        said = [f"{spell_path(one.path)}: {one.message}" for one in found[:SHOWN]]
         more = f"\nAnd {len(found) - SHOWN} more." if len(found) > SHOWN else ""
         raise Malformed("\n".join(said) + more, advice="Correct it; nothing has been changed.")
     return book

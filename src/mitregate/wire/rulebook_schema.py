@@ -1,0 +1,107 @@
+"""The keys of a rulebook: what each of them means, for its reference and for editors, as JSON Schema."""
+
+from datetime import date, datetime
+from typing import Any, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from mitregate.core.control import Matrix, Rule
+from mitregate.core.reach import Reach
+from mitregate.core.rulebook import FreezeRule, HolidaySet, Hours, Rulebook
+from mitregate.core.services import Group, Service
+from mitregate.core.times import Times
+
+KEYS: dict[type[Struct], dict[str, str]] = {
+    Rulebook: {
+        "control": "Which deployments are change controlled.",
+        "titles": (
+            "Titles of changes by the product that deploys, such as `GitLab`, and `*` for all others. Each must have "
+            "`{project}`, `{version}` and `{environment}`, and may have `{product}`."
+        ),
+        "services": "The services that are deployed. If there are any, a submission is told which ones are not known.",
+        "groups": "People who do something together.",
+        "hours": "The hours in which deployments may start. Where several reach a deployment, any of them will do.",
+        "holidays": "Sets of whole days, for freezes.",
+        "freezes": "Times in which nothing that they reach may start, whatever was approved.",
+    },
+    Matrix: {
+        "projects": "Rules for projects; the first that fits counts.",
+        "runbooks": "The same for runs of runbooks: deployments with the property `runbook`.",
+        "environments": "Rules for environments; the first that fits counts.",
+    },
+    Rule: {
+        "name": "A name, or a pattern with `*`, `?` and `[…]`. Of environments the id will do as well.",
+        "type": "Only environments of this type.",
+        "control": (
+            "`never`: no change is needed. `when_asked`: a deployment that asks to be gated is. `always`: where both "
+            "sides say so, it is gated without asking."
+        ),
+    },
+    Service: {
+        "id": "The id by which tools name it, also as `b:…`.",
+        "name": "What people call it.",
+        "tier": "How critical it is: 1 the most, 4 the least.",
+        "aliases": "Other ids of it.",
+        "owner": "The group that owns it.",
+        "approvers": "Groups and users who may approve its changes.",
+        "depends_on": "Services that must not be changed at the same time.",
+    },
+    Group: {"name": "Its name.", "members": "Names of users."},
+    Hours: {
+        "name": "What they are called.",
+        "when": "When they are.",
+        "reach": "Whom they are for; everybody if left out.",
+    },
+    HolidaySet: {"name": "What freezes call it.", "days": "The days, such as `2026-12-25`."},
+    FreezeRule: {
+        "name": "What it is called.",
+        "when": "When it holds.",
+        "holidays": "Sets of days on which it holds, too, in the zone of `when`.",
+        "reach": "Whom it stops; everybody if left out.",
+        "reason": "Why; it is shown to those who wait.",
+        "spares_emergencies": "Whether emergency changes pass.",
+    },
+    Times: {
+        "start": "When it begins; with a `rule`, when the first one begins. Without an offset it is a time in `zone`.",
+        "end": "The last instant; a date alone means the whole day. Left open, it does not end by itself.",
+        "length": "How long it lasts instead of an `end`: `8h`, `30m`, `1h30m`, `2d`.",
+        "rule": "How it comes again: a rule of RFC 5545, such as `FREQ=WEEKLY;BYDAY=MO,TU,WE,TH`.",
+        "zone": "An IANA time zone, such as `Europe/Berlin`.",
+        "days": "Whole days in that zone.",
+    },
+    Reach: {
+        "projects": "Names or patterns of projects.",
+        "environments": "Names, ids or patterns of environments.",
+        "types": "Types of environments.",
+        "services": "Ids of services.",
+    },
+}
+"""What each key means, by the type that it belongs to."""
+
+_DAY = r"^\d{4}-\d{2}-\d{2}$"
+_MOMENT = r"^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)? ?(Z|z|[+-]\d{2}:\d{2})?)?$"
+
+SHAPES: dict[Any, dict[str, Any]] = {
+    datetime | None: {"type": "string", "pattern": _MOMENT},
+    tuple[date, ...]: {"type": "array", "items": {"type": "string", "pattern": _DAY}},
+}
+"""Types that are written in other forms than in which they are kept."""
+
+
+def schema() -> dict[str, Any]:
+    """Describe a rulebook as JSON Schema, by which editors complete and check what is typed."""
+    found: dict[str, Any] = msgspec.json.schema(Rulebook)
+    for kind, keys in KEYS.items():
+        properties = found["$defs"][kind.__name__]["properties"]
+        types = get_type_hints(kind)
+        for name, said in keys.items():
+            shape = SHAPES.get(types[name], properties[name])
+            properties[name] = _without_null(shape) | {"description": said.replace("`", "")}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Mitregate rulebook", **found}
+
+
+def _without_null(shape: dict[str, Any]) -> dict[str, Any]:
+    """Describe what is written: what there is nothing to say about is left out, and never null."""
+    kinds = [kind for kind in shape.get("anyOf", []) if kind != {"type": "null"}]
+    return dict(kinds[0] if len(kinds) == 1 else shape)
