@@ -12,6 +12,9 @@ from tests.house.sources import ROOT, Source, definitions, files, sources
 
 EMPTY_ENDINGS = ("Manager", "Helper", "Helpers", "Util", "Utils", "Service", "Handler", "Impl")
 
+OF_THE_DOMAIN = {"Service"}
+"""Words that say something here: a service is what is deployed."""
+
 # Put together here so that this file does not find itself.
 UNFINISHED = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "NotImplemented" + "Error"]) + r")\b")
 
@@ -75,7 +78,8 @@ def test_names_say_something() -> None:
     """No class is called a manager, a helper or the like."""
     classes = [named for source in sources() for named in definitions(source) if isinstance(named.node, ast.ClassDef)]
     assert classes
-    assert [named.place for named in classes if named.node.name.endswith(EMPTY_ENDINGS)] == []
+    saying_nothing = [named for named in classes if named.node.name.endswith(EMPTY_ENDINGS)]
+    assert [named.place for named in saying_nothing if named.node.name not in OF_THE_DOMAIN] == []
 
 
 def test_the_lock_of_npm_names_no_registry() -> None:

@@ -1,6 +1,6 @@
 """Rulebooks: one with everything in it, and arbitrary ones."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 from hypothesis import strategies as st
 
@@ -121,9 +121,8 @@ texts |= st.sampled_from(
 names = texts.filter(bool)
 lists = st.lists(texts, max_size=3).map(tuple)
 zones = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30)), timezone(-timedelta(hours=3))])
-moments = (
-    st.datetimes() | st.datetimes(timezones=zones) | st.dates().map(lambda day: datetime(day.year, day.month, day.day))
-)
+midnights = st.dates().map(lambda day: datetime.combine(day, time()))
+moments = st.datetimes() | st.datetimes(timezones=zones) | midnights
 days = st.lists(st.dates(), max_size=3).map(tuple)
 times = st.builds(
     Times, start=st.none() | moments, end=st.none() | moments, length=texts, rule=texts, zone=texts, days=days

@@ -64,15 +64,10 @@ _WORDS = {
         r"(SELECT nextval(pg_get_serial_sequence('changes', 'number')) AS number FROM generate_series(1, \1))"
     ),
 }
-RULES_LOCK = 0x6D69747265
-"""The number of the advisory lock over the rulebook."""
-
 READING = _WORDS | {r"(?:shared|locked)_rules\(\)": "1"}
-WRITING = _WORDS | {
-    r"/\* (for update.*?) \*/": r"\1",
-    r"shared_rules\(\)": f"pg_advisory_xact_lock_shared({RULES_LOCK})",
-    r"locked_rules\(\)": f"pg_advisory_xact_lock({RULES_LOCK})",
-}
+# An advisory lock over the rulebook; its number is nobody else's.
+_LOCKS = {r"shared_rules\(": "pg_advisory_xact_lock_shared(71773", r"locked_rules\(": "pg_advisory_xact_lock(71773"}
+WRITING = _WORDS | _LOCKS | {r"/\* (for update.*?) \*/": r"\1"}
 
 OVERTAKEN = (errors.DeadlockDetected, errors.SerializationFailure, errors.UniqueViolation)
 

@@ -108,6 +108,12 @@ class Plan(Body, frozen=True, kw_only=True):
     end: Annotated[datetime | None, Meta(description="The last instant of the window, with an offset from UTC.")] = None
 
 
+class Reasoned(Body, frozen=True, kw_only=True):
+    """An act that needs a reason."""
+
+    reason: Annotated[str, Meta(description="Why; it is kept with the gate, the change and the audit log.")]
+
+
 class NewComment(Body, frozen=True, kw_only=True):
     """A remark on a change."""
 

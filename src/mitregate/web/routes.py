@@ -2,7 +2,17 @@
 
 from litestar import Router
 
-from mitregate.web import api_changes, api_connect, api_deliveries, api_gates, api_jenkins, api_people, api_server
+from mitregate.web import (
+    api_changes,
+    api_connect,
+    api_deliveries,
+    api_freezes,
+    api_gates,
+    api_jenkins,
+    api_people,
+    api_rules,
+    api_server,
+)
 
 API = "/api/v1"
 """What the paths of the native API begin with."""
@@ -13,6 +23,8 @@ def make_api() -> Router:
     routes = (
         *api_gates.ROUTES,
         *api_changes.ROUTES,
+        *api_rules.ROUTES,
+        *api_freezes.ROUTES,
         *api_deliveries.ROUTES,
         *api_people.ROUTES,
         *api_connect.ROUTES,

@@ -15,7 +15,7 @@ from mitregate.core.approvals import Approval, Decision
 from mitregate.core.audit import Action, Entry
 from mitregate.core.changes import Change, ChangeType, Comment, Status, Transition
 from mitregate.core.deployments import EnvironmentType
-from mitregate.core.gates import Gate, GatingStatus, ReasonCode, Stage
+from mitregate.core.gates import Gate, GatingStatus, Override, ReasonCode, Stage
 from mitregate.core.jobs import Attempt, Job, JobState, Result
 from mitregate.flows.ask import ChangeView, DeliveryView
 
@@ -35,6 +35,15 @@ class ReasonOut(View, frozen=True, kw_only=True):
     code: Annotated[ReasonCode, Meta(description="What is so, as a word for programs.")]
     message: Annotated[str, Meta(description="What is so, in a sentence.")]
     remedy: Annotated[str, Meta(description="What would open the gate.")] | UnsetType = UNSET
+
+
+class OverrideOut(View, frozen=True, kw_only=True):
+    """Leave to start in spite of freezes."""
+
+    freezes: Annotated[tuple[str, ...], Meta(description="Which ones, by their names.")]
+    actor: str
+    at: datetime
+    reason: str
 
 
 class GateOut(View, frozen=True, kw_only=True):
@@ -58,6 +67,7 @@ class GateOut(View, frozen=True, kw_only=True):
     good_until: Annotated[datetime, Meta(description="The last instant at which it is allowed.")] | UnsetType = UNSET
     change_key: Annotated[str, Meta(description="The change request that it waits for.")] | UnsetType = UNSET
     change_link: Link | UnsetType = UNSET
+    override: OverrideOut | UnsetType = UNSET
     revision: Annotated[int, Meta(description="Rises with every change of the gate; for the wait.")]
     created_at: datetime
     link: Link
@@ -209,10 +219,17 @@ def gate_out(gate: Gate, base_url: str) -> GateOut:
         good_until=given(verdict.good_until),
         change_key=given(gate.change_key),
         change_link=given(gate.change_key and f"{base_url}/changes/{gate.change_key}"),
+        override=_override_out(gate.override),
         revision=gate.revision,
         created_at=gate.created_at,
         link=f"{base_url}/gates/{gate.id}",
     )
+
+
+def _override_out(override: Override | None) -> OverrideOut | UnsetType:
+    if override is None:
+        return UNSET
+    return OverrideOut(freezes=override.freezes, actor=override.actor, at=override.at, reason=override.reason)
 
 
 def change_out(change: Change, base_url: str) -> ChangeOut:

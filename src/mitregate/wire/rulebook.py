@@ -8,21 +8,26 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import inspect
+from msgspec import Struct, inspect
 
 from mitregate.core.errors import Malformed
-from mitregate.core.rulebook import Problem, Rulebook, problems, spell_path
+from mitregate.core.rulebook import FreezeRule, Problem, Rulebook, problems, spell_path
 from mitregate.wire.jira_values import is_keepable
 from mitregate.wire.moments import MOMENTS, read_moment
 from mitregate.wire.trees import Node, Place, Row, Table, Word, read_json, read_yaml
+
+S = TypeVar("S", bound=Struct)
 
 Path = tuple[str | int, ...]
 
 TOLD = 20
 """Faults that are told at once, at most."""
+
+COUNTED = 1000
+"""Faults that are counted, at most."""
 
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _TRUTH = {"true": True, "false": False}
@@ -42,24 +47,33 @@ def read_rulebook(data: bytes, *, is_json: bool = False) -> Rulebook:
     return read_tree(read_json(data) if is_json else read_yaml(data), judge=problems)
 
 
+def read_freeze(data: bytes) -> FreezeRule:
+    """Read one freeze, written as JSON with the keys that it has in a rulebook; refused as by `read_rulebook`."""
+    return _read(read_json(data), FreezeRule)
+
+
 def read_tree(tree: Node, judge: Callable[[Rulebook], list[Problem]] = lambda _: []) -> Rulebook:
     """Make a rulebook of a tree, unless *judge* finds problems in it; refused as by `read_rulebook`."""
+    return _read(tree, Rulebook, judge)
+
+
+def _read(tree: Node, kind: type[S], judge: Callable[[S], list[Problem]] = lambda _: []) -> S:
     reading = _Reading()
-    built = reading.read(tree, _info(), ())
+    built = reading.read(tree, _info(kind), ())
     if not reading.faults:
-        book = msgspec.convert(built, Rulebook)
-        for problem in judge(book):
+        made = msgspec.convert(built, kind)
+        for problem in judge(made):
             reading.complain(problem.path, problem.message)
         if not reading.faults:
-            return book
+            return made
     told = "\n".join(reading.faults[:TOLD])
     more = f"\nAnd {len(reading.faults) - TOLD} more." if len(reading.faults) > TOLD else ""
     raise Malformed(told + more, advice="Correct it; nothing has been changed.")
 
 
 @cache
-def _info() -> inspect.Type:
-    return inspect.type_info(Rulebook)
+def _info(kind: type[Struct]) -> inspect.Type:
+    return inspect.type_info(kind)
 
 
 class _Reading:
@@ -71,6 +85,8 @@ class _Reading:
 
     def complain(self, path: Path, message: str, place: Place | None = None) -> None:
         """Note a fault at *place*, or else where the nearest thing stands that *path* leads to."""
+        if len(self.faults) >= COUNTED:
+            return
         near = next((self._places[path[:end]] for end in range(len(path), -1, -1) if path[:end] in self._places), None)
         parts = (str(place or near or ""), spell_path(path), message)
         self.faults.append(": ".join(part for part in parts if part))

@@ -1,0 +1,182 @@
+"""Views of the rulebook: what the native API answers about rules and freezes."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from mitregate.core.control import Demand, Rule
+from mitregate.core.deployments import EnvironmentType
+from mitregate.core.differences import Difference, Step
+from mitregate.flows.foresee import Foresight, Ruling
+from mitregate.flows.rules import Edition, FreezeView
+from mitregate.ports import KeptRules
+from mitregate.web.views import Next, View, given
+from mitregate.wire.rulebook_text import as_written
+
+
+class DifferenceOut(View, frozen=True, kw_only=True):
+    """One part of the rulebook that differs."""
+
+    step: Annotated[Step, Meta(description="What happens to it.")]
+    section: Annotated[str, Meta(description="The section of the rulebook, such as `freezes`.")]
+    name: Annotated[str, Meta(description="Its name in there.")]
+    before: Annotated[str, Meta(description="What it was, as JSON.")] | UnsetType = UNSET
+    after: Annotated[str, Meta(description="What it will be, as JSON.")] | UnsetType = UNSET
+
+
+class RulesPlan(View, frozen=True, kw_only=True):
+    """What other rules change."""
+
+    revision: Annotated[int, Meta(description="The revision that is in force now.")]
+    is_changed: Annotated[bool, Meta(description="Whether anything differs at all.")]
+    is_dry_run: Annotated[bool, Meta(description="Whether nothing was done.")]
+    changes: tuple[DifferenceOut, ...]
+    waiting: Annotated[int, Meta(description="How many gates wait; only of a dry run.")] | UnsetType = UNSET
+    held: Annotated[int, Meta(description="How many of them freezes and hours would newly hold.")] | UnsetType = UNSET
+    freed: Annotated[int, Meta(description="How many of them these would hold no more.")] | UnsetType = UNSET
+
+
+class EditionOut(View, frozen=True, kw_only=True):
+    """A revision of the rulebook."""
+
+    revision: int
+    at: datetime | UnsetType = UNSET
+    actor: Annotated[str, Meta(description="Who wrote it.")]
+    changes: Annotated[tuple[DifferenceOut, ...], Meta(description="What it changed in the one before.")]
+
+
+class EditionPage(View, frozen=True, kw_only=True):
+    """A page of revisions, newest first."""
+
+    items: tuple[EditionOut, ...]
+    next: Next | UnsetType = UNSET
+
+
+class FreezeOut(View, frozen=True, kw_only=True):
+    """A freeze, and when it holds."""
+
+    name: str
+    reason: Annotated[str, Meta(description="Why; it is shown to those who wait.")] | UnsetType = UNSET
+    holds_now: bool
+    holds_until: Annotated[datetime, Meta(description="The last instant of it, if it holds now.")] | UnsetType = UNSET
+    next_from: Annotated[datetime, Meta(description="When it begins next.")] | UnsetType = UNSET
+    next_until: Annotated[datetime, Meta(description="The last instant then.")] | UnsetType = UNSET
+    rule: Annotated[dict[str, Any], Meta(description="The freeze as the rulebook has it.")]
+
+
+class FreezeList(View, frozen=True, kw_only=True):
+    """All freezes, in the order of the rulebook."""
+
+    items: tuple[FreezeOut, ...]
+
+
+class RuleOut(View, frozen=True, kw_only=True):
+    """A rule of the control matrix."""
+
+    name: str
+    type: EnvironmentType | UnsetType = UNSET
+    control: Demand
+
+
+class HoldOut(View, frozen=True, kw_only=True):
+    """A freeze that holds."""
+
+    name: str
+    until: Annotated[datetime, Meta(description="The last instant of it.")] | UnsetType = UNSET
+
+
+class RulingOut(View, frozen=True, kw_only=True):
+    """What the rules say of a deployment that is not there yet."""
+
+    outcome: Annotated[
+        Literal["required", "not_required", "no_gate"],
+        Meta(description="An approved change is required; not, so its gate lets it pass; or there is no gate at all."),
+    ]
+    left_rule: (
+        Annotated[RuleOut, Meta(description="The rule for its project or runbook; missing if none fits.")] | UnsetType
+    ) = UNSET
+    right_rule: (
+        Annotated[RuleOut, Meta(description="The rule for its environment; missing if none fits.")] | UnsetType
+    ) = UNSET
+    title: Annotated[str, Meta(description="What its change would be called.")]
+    tier: Annotated[int, Meta(description="The tier of the most critical of its services.")] | UnsetType = UNSET
+    unknown_services: Annotated[tuple[str, ...], Meta(description="Services that the rulebook does not know.")]
+    frozen_by: Annotated[tuple[HoldOut, ...], Meta(description="Freezes that hold it now.")]
+    hours: Annotated[tuple[str, ...], Meta(description="The hours that it has to keep; none if it may start at any.")]
+    is_within_hours: bool
+    opens_at: Annotated[datetime, Meta(description="When it could start at the earliest, if not now.")] | UnsetType = (
+        UNSET
+    )
+
+
+def difference_out(found: Difference) -> DifferenceOut:
+    """Show a difference."""
+    return DifferenceOut(
+        step=found.step, section=found.section, name=found.name, before=given(found.before), after=given(found.after)
+    )
+
+
+def plan_out(plan: Foresight) -> RulesPlan:
+    """Show what other rules would change."""
+    return RulesPlan(
+        revision=plan.revision,
+        is_changed=bool(plan.changed),
+        is_dry_run=True,
+        changes=tuple(map(difference_out, plan.changed)),
+        waiting=plan.waiting,
+        held=plan.held,
+        freed=plan.freed,
+    )
+
+
+def done_out(kept: KeptRules, changed: tuple[Difference, ...]) -> RulesPlan:
+    """Show what was changed."""
+    return RulesPlan(
+        revision=kept.revision, is_changed=bool(changed), is_dry_run=False, changes=tuple(map(difference_out, changed))
+    )
+
+
+def edition_out(edition: Edition) -> EditionOut:
+    """Show a revision."""
+    kept = edition.kept
+    return EditionOut(
+        revision=kept.revision,
+        at=given(kept.at),
+        actor=kept.actor,
+        changes=tuple(map(difference_out, edition.changed)),
+    )
+
+
+def freeze_out(view: FreezeView) -> FreezeOut:
+    """Show a freeze."""
+    return FreezeOut(
+        name=view.freeze.name,
+        reason=given(view.freeze.reason),
+        holds_now=view.holds is not None,
+        holds_until=given(view.holds.end if view.holds is not None else None),
+        next_from=given(view.next.start if view.next is not None else None),
+        next_until=given(view.next.end if view.next is not None else None),
+        rule=as_written(view.freeze),
+    )
+
+
+def ruling_out(ruling: Ruling) -> RulingOut:
+    """Show what the rules say."""
+    left, right = map(_rule_out, ruling.rules)
+    return RulingOut(
+        outcome=ruling.control.value if ruling.control is not None else "no_gate",
+        left_rule=left,
+        right_rule=right,
+        title=ruling.title,
+        tier=given(ruling.services.tier),
+        unknown_services=ruling.services.unknown,
+        frozen_by=tuple(HoldOut(name=freeze.name, until=given(span.end)) for freeze, span in ruling.frozen),
+        hours=ruling.hours,
+        is_within_hours=ruling.is_within_hours,
+        opens_at=given(ruling.opens_at),
+    )
+
+
+def _rule_out(rule: Rule | None) -> RuleOut | UnsetType:
+    return RuleOut(name=rule.name, type=given(rule.type), control=rule.control) if rule is not None else UNSET
