@@ -174,7 +174,10 @@ def exit_codes() -> str:
     """List the exit codes."""
     rows = [
         [str(exits.OK), "done; for `wait`: allowed"],
-        [str(exits.NO), "for `wait`: it must not go on; else an error that nobody foresaw"],
+        [
+            str(exits.NO),
+            "for `wait`: it must not go on; for `apply`: rules are left to change; else an error that nobody foresaw",
+        ],
         [str(exits.EXITS[errors.Refused]), "the request is wrong"],
         [str(exits.EXITS[errors.Misconfigured]), "the configuration is wrong"],
         [str(exits.EXITS[errors.Unsettled]), "try again later; for `wait`: the time is over and it still waits"],

@@ -7,6 +7,7 @@ With `MITREGATE_URL` requests go to that server, as the person of `MITREGATE_TOK
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -187,14 +188,28 @@ async def ask(
     Raises:
         MitregateError: the answer was no success; of the class that the server raised.
     """
+    if body is None:
+        return await hand_in(desk, method, where, query=query)
+    content = msgspec.json.encode({name: value for name, value in body.items() if value is not None})
+    return await hand_in(
+        desk, method, where, content=content, headers={"content-type": "application/json"}, query=query
+    )
+
+
+async def hand_in(
+    desk: Desk,
+    method: str,
+    where: str,
+    *,
+    content: bytes = b"",
+    headers: Mapping[str, str] = MappingProxyType({}),
+    query: Mapping[str, object] | None = None,
+) -> bytes:
+    """Ask something of the native API, as `ask` does, but in whatever form the headers say."""
     conditions = {name: value for name, value in (query or {}).items() if value is not None}
-    headers = {"accept": "application/json"}
-    sent = b""
-    if body is not None:
-        headers["content-type"] = "application/json"
-        sent = msgspec.json.encode({name: value for name, value in body.items() if value is not None})
-    url = f"{where}?{urlencode(conditions)}" if conditions else where
-    reply = await desk.call(Request(method=method, url=url, headers=headers, body=sent))
+    url = f"{where}?{urlencode(conditions, doseq=True)}" if conditions else where
+    said = {"accept": "application/json", **headers}
+    reply = await desk.call(Request(method=method, url=url, headers=said, body=content))
     if not 200 <= reply.status < 300:
         raise error_of(reply)
     return reply.body

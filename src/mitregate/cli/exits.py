@@ -9,7 +9,7 @@ from mitregate.core.errors import Misconfigured, MitregateError, Refused, Unsett
 
 OK = 0
 NO = 1
-"""The answer of `wait` when the deployment must not go on."""
+"""The answer of `wait` when the deployment must not go on, and of `apply` when something is left to change."""
 INTERRUPTED = 130
 """Ended by Ctrl-C, as shells say it."""
 NOBODY_LISTENS = 141

@@ -57,6 +57,7 @@ def show_gate(gate: Gate) -> None:
             ("to open it", gate.remedy),
             ("opens at the earliest", moment(gate.opens_at)),
             ("good until", moment(gate.good_until)),
+            ("freeze overridden", gate.override.said if gate.override else ""),
             ("stage", gate.stage if gate.stage != "held" else ""),
             ("change", f"{gate.change_key} {gate.change_link or ''}" if gate.change_key else ""),
             ("gate", gate.id),

@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from mitregate import __version__
-from mitregate.cli import admission, demo, doctor, reviewing, serving, submitting, tracing, waiting
+from mitregate.cli import admission, demo, doctor, freezing, reviewing, ruling, serving, submitting, tracing, waiting
 from mitregate.cli.exits import INTERRUPTED, NOBODY_LISTENS, OK, complain, exit_code
 from mitregate.cli.options import AsJson
 from mitregate.cli.terminal import show, show_json
@@ -26,6 +26,9 @@ program.add_typer(admission.apps, name="app")
 program.add_typer(admission.users, name="user")
 program.add_typer(admission.tokens, name="token")
 program.add_typer(reviewing.changes, name="change")
+program.add_typer(freezing.gates, name="gate")
+program.add_typer(freezing.freezes, name="freeze")
+program.add_typer(ruling.control, name="control")
 program.add_typer(tracing.deliveries, name="delivery")
 program.add_typer(tracing.audit, name="audit")
 # In the list of commands there is room for a few words each; None takes the first sentence as it is.
@@ -36,6 +39,8 @@ for command, words in (
     (submitting.submit, "Submit a deployment as an app; show its gating status."),
     (waiting.status, "Show which gates wait, why, and what would open them."),
     (waiting.wait, "Wait until a deployment is allowed or prevented."),
+    (ruling.apply, "Put the rules of a file in force, after showing what that changes."),
+    (ruling.export, "Write the rules to standard output, as a file that `apply` takes."),
     (doctor.doctor, "Check this installation, and say what to put right."),
     (demo.demo, "Play the whole path in this terminal."),
 ):

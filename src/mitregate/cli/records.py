@@ -122,6 +122,20 @@ class Reason(Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
+class Override(Struct, frozen=True, kw_only=True):
+    """Leave to start in spite of freezes."""
+
+    freezes: tuple[str, ...]
+    actor: str
+    at: datetime
+    reason: str
+
+    @property
+    def said(self) -> str:
+        """Who overrode what, and why, in one line."""
+        return f"{self.actor} overrode {', '.join(self.freezes)}: {self.reason}"
+
+
 class Gate(Struct, frozen=True, kw_only=True, rename="camel"):
     """A gate."""
 
@@ -141,6 +155,7 @@ class Gate(Struct, frozen=True, kw_only=True, rename="camel"):
     good_until: datetime | None = None
     change_key: str | None = None
     change_link: str | None = None
+    override: Override | None = None
     revision: int
     link: str = ""
 
