@@ -28,8 +28,13 @@ from mitregate.cli.program import program
 from mitregate.core import errors, gates, people
 from mitregate.core.calendar import Position
 from mitregate.core.changes import AUTOMATIC, CLASS_OF, TRANSITIONS, StatusClass
+from mitregate.core.control import Matrix, Rule
 from mitregate.core.errors import MitregateError
 from mitregate.core.jobs import Ladder, Result
+from mitregate.core.reach import Reach
+from mitregate.core.rulebook import FreezeRule, HolidaySet, Hours, Rulebook
+from mitregate.core.services import Group, Service
+from mitregate.core.times import Times
 from mitregate.flows import admit
 from mitregate.providers import connect, webhook
 from mitregate.providers.connect import Connect
@@ -38,7 +43,7 @@ from mitregate.settings import PREFIX, Settings
 from mitregate.web import api_server, deployments, problems, reference, throttle
 from mitregate.web.document import make_document
 from mitregate.web.routes import make_api
-from mitregate.wire import jira_deployments, jira_values
+from mitregate.wire import jira_deployments, jira_values, rulebook_schema
 
 DOCS = Path(__file__).parent
 MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -304,6 +309,66 @@ def limits() -> str:
     return table(["of", "at most"], rows)
 
 
+# --- the rulebook ---
+
+
+def rulebook() -> str:
+    """List the keys of the rulebook, section by section."""
+    return "\n".join(f"### {PLACES[kind]}\n\n{_keys(kind)}" for kind in rulebook_schema.KEYS)
+
+
+def _keys(kind: type[msgspec.Struct]) -> str:
+    rows = (_key(kind, name, said) for name, said in rulebook_schema.KEYS[kind].items())
+    return table(["key", "is", "means"], rows)
+
+
+PLACES: dict[type[msgspec.Struct], str] = {
+    Rulebook: "The whole",
+    Matrix: "`control`",
+    Rule: "Each rule of `control`",
+    Service: "Each of `services`",
+    Group: "Each of `groups`",
+    Hours: "Each of `hours`",
+    HolidaySet: "Each of `holidays`",
+    FreezeRule: "Each of `freezes`",
+    Times: "`when`",
+    Reach: "`reach`",
+}
+
+
+def _key(kind: type[msgspec.Struct], name: str, said: str) -> Row:
+    (field,) = (field for field in msgspec.structs.fields(kind) if field.name == name)
+    shape = rulebook_schema.schema()["$defs"][kind.__name__]["properties"][name]
+    extra = ", required" if field.required else ""
+    if _is_told(field.default):
+        extra = f", {code(str(field.default).replace('True', 'true'))} if left out"
+    return [code(name), _spell_shape(shape) + extra, said]
+
+
+def _is_told(default: object) -> bool:
+    return isinstance(default, str | bool) and default != ""
+
+
+def _spell_shape(shape: dict[str, Any]) -> str:
+    known = rulebook_schema.schema()["$defs"]
+    named = known.get(str(shape.get("$ref", "")).rpartition("/")[2], {})
+    if "enum" in named:
+        return code(*named["enum"])
+    if shape.get("type") == "array":
+        items = shape["items"]
+        return f"list of {_spell_shape(items)}" if "$ref" not in items or "enum" in _ref(items) else "list"
+    if "pattern" in shape:
+        return "date and time" if shape["pattern"] == rulebook_schema.MOMENT else "date"
+    if "minimum" in shape:
+        return f"{shape['minimum']} to {shape['maximum']}"
+    return {"string": "text", "boolean": "true or false"}.get(shape.get("type", ""), "table")
+
+
+def _ref(shape: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = rulebook_schema.schema()["$defs"].get(shape["$ref"].rpartition("/")[2], {})
+    return found
+
+
 # --- routes and commands ---
 
 
@@ -461,6 +526,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "replies": replies,
     "roles": roles,
     "routes": routes,
+    "rulebook": rulebook,
     "settings": settings,
     "statuses": statuses,
     "tokens": tokens,

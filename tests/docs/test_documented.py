@@ -14,7 +14,7 @@ import mitregate
 from mitregate import providers, wiring
 from mitregate.cli.exits import EXITS, INTERRUPTED, NO, NOBODY_LISTENS, OK
 from mitregate.cli.program import program
-from mitregate.core import approvals, audit, changes, deployments, gates, installations, jobs, people
+from mitregate.core import approvals, audit, changes, control, deployments, gates, installations, jobs, people
 from mitregate.core.errors import MitregateError
 from mitregate.settings import CONFIG, PREFIX, Settings
 from mitregate.web.api_server import PROBES
@@ -34,6 +34,7 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (changes.Status, REFERENCE + "change-workflow.md"),
     (changes.StatusClass, REFERENCE + "change-workflow.md"),
     (changes.Transition, REFERENCE + "change-workflow.md"),
+    (control.Demand, REFERENCE + "rulebook.md"),
     (deployments.EnvironmentType, REFERENCE + "glossary.md"),
     (deployments.State, REFERENCE + "deployments-api.md"),
     (gates.GatingStatus, REFERENCE + "callbacks.md"),
@@ -58,6 +59,7 @@ INTERNAL = {
     "mitregate.cli.findings.Mark",
     "mitregate.core.calendar.Position",
     "mitregate.core.control.Control",
+    "mitregate.core.differences.Step",
     "mitregate.wire.jira_routes.Operation",
 }
 

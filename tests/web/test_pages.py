@@ -294,3 +294,33 @@ async def test_no_page_needs_a_script_or_a_style_of_its_own(stage: Stage, visit:
         for tag, given in (await browser.see(path)).tags:
             assert tag not in {"script", "style"}
             assert not [name for name in given if name == "style" or name.startswith("on")]
+
+
+async def test_the_board_says_what_is_frozen(stage: Stage, visit: Visit) -> None:
+    """Freezes that hold are told at the top of the board with end and reason, those to come are not; none, nothing."""
+    browser = await visit("viewer")
+    await stage.submit()
+    assert "Frozen" not in (await browser.see("/")).text
+    later = {"start": "2026-04-01", "end": "2026-04-02"}
+    for body in (
+        {"name": "year end", "when": {"start": "2026-02-01", "end": "2026-03-02"}, "reason": "Annual accounts"},
+        {"name": "incident"},
+        {"name": "spring", "when": later},
+    ):
+        await stage.client("admin").post("/api/v1/freezes", json=body)
+    page = (await browser.see("/")).text
+    assert "The freeze “year end” holds until 2026-03-02 23:59:59 UTC." in page
+    assert "Annual accounts" in page
+    assert "The freeze “incident” holds until somebody ends it." in page
+    assert "spring" not in page
+
+
+async def test_a_gate_says_who_overrode_its_freeze(stage: Stage, visit: Visit) -> None:
+    """The page of a gate that was let pass a freeze says which one, by whom and why."""
+    gate = await stage.submit()
+    await stage.client("admin").post("/api/v1/freezes", json={"name": "incident"})
+    client = stage.client("change_manager")
+    await client.post(f"/api/v1/gates/{gate.id}/override", json={"reason": "It is the fix."})
+    page = (await (await visit("viewer")).see(f"/gates/{gate.id}")).text
+    assert "incident by change_manager, " in page
+    assert "It is the fix." in page

@@ -1,5 +1,7 @@
 """Board: what the pages show, read in one go."""
 
+from datetime import datetime
+
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,7 +14,8 @@ from mitregate.core.gates import Gate, GatingStatus, ReasonCode, Stage
 from mitregate.core.jobs import Attempt, Job, JobState
 from mitregate.core.people import Permission, Principal
 from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
-from mitregate.flows import ask
+from mitregate.flows import ask, rules
+from mitregate.flows.rules import FreezeView
 from mitregate.ports import UnitOfWork
 
 PAGE = 50
@@ -50,11 +53,12 @@ class Decided(Struct, frozen=True, kw_only=True):
 
 
 class Board(Struct, frozen=True, kw_only=True):
-    """The first page: what waits, what was decided but has not started, and the last decisions."""
+    """The first page: what waits, what was decided but has not started, the freezes that hold, the last decisions."""
 
     waiting: tuple[Row, ...]
     others: tuple[Row, ...]
     older: str | None
+    freezes: tuple[FreezeView, ...]
     decided: tuple[Decided, ...]
     is_new: bool
 
@@ -84,8 +88,8 @@ class GatePage(Struct, frozen=True, kw_only=True):
     history: tuple[tuple[int, Entry], ...]
 
 
-def read_board(uow: UnitOfWork, principal: Principal, before: str | None) -> Board:
-    """Read the first page; *before* is the id of the last waiting gate of the page before."""
+def read_board(uow: UnitOfWork, principal: Principal, before: str | None, now: datetime) -> Board:
+    """Read the first page as it is *now*; *before* is the id of the last waiting gate of the page before."""
     principal.require(Permission.VIEW)
     query = GateQuery(stage=Stage.HELD, status=GatingStatus.AWAITING, before=before, limit=PAGE + 1)
     waiting = uow.gates.page(query)
@@ -104,6 +108,7 @@ def read_board(uow: UnitOfWork, principal: Principal, before: str | None) -> Boa
         waiting=tuple(_row(uow, gate) for gate in waiting[:PAGE]),
         others=tuple(_row(uow, gate) for gate in others),
         older=waiting[PAGE - 1].id if len(waiting) > PAGE else None,
+        freezes=tuple(one for one in rules.freezes(uow, now, principal) if one.holds is not None),
         decided=tuple(decided[:DECIDED]),
         is_new=not uow.gates.page(GateQuery(limit=1)),
     )

@@ -49,9 +49,9 @@ class PlanForm(Form, frozen=True, kw_only=True):
 @get("/")
 async def show_board(office: Desk, visitor: Guest, said: Said = "", before: FromQuery[str | None] = None) -> Template:
     """Show what waits."""
-    board = await office.read(read_board, visitor.principal, before)
+    board = await office.read(read_board, visitor.principal, before, office.ports.now())
     if await refresh(office, (row.gate for row in (*board.waiting, *board.others))):
-        board = await office.read(read_board, visitor.principal, before)
+        board = await office.read(read_board, visitor.principal, before, office.ports.now())
     return render(
         "board.html",
         visitor=visitor,

@@ -79,12 +79,14 @@ KEYS: dict[type[Struct], dict[str, str]] = {
 }
 """What each key means, by the type that it belongs to."""
 
-_DAY = r"^\d{4}-\d{2}-\d{2}$"
-_MOMENT = r"^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)? ?(Z|z|[+-]\d{2}:\d{2})?)?$"
+DAY = r"^\d{4}-\d{2}-\d{2}$"
+MOMENT = r"^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)? ?(Z|z|[+-]\d{2}:\d{2})?)?$"
+
+"""How an instant is written, as a regular expression."""
 
 SHAPES: dict[Any, dict[str, Any]] = {
-    datetime | None: {"type": "string", "pattern": _MOMENT},
-    tuple[date, ...]: {"type": "array", "items": {"type": "string", "pattern": _DAY}},
+    datetime | None: {"type": "string", "pattern": MOMENT},
+    tuple[date, ...]: {"type": "array", "items": {"type": "string", "pattern": DAY}},
 }
 """Types that are written in other forms than in which they are kept."""
 
