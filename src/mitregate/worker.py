@@ -14,12 +14,14 @@ from typing import Literal, TypeVar
 
 import structlog
 
-from mitregate.core.errors import MitregateError
+from mitregate.core.errors import MitregateError, Unsettled
+from mitregate.core.gates import Gate
 from mitregate.core.jobs import LEASE, Job, Outcome, Result
 from mitregate.flows import admit, deliver, settle
 from mitregate.flows.act import Act, begin
 from mitregate.outbound import CONNECTIONS_PER_HOST
 from mitregate.ports import Claim, Ports, Store, Talker, Touched
+from mitregate.wire.http import Conversation
 from mitregate.wire.outcomes import unsent
 
 T = TypeVar("T")
@@ -226,7 +228,7 @@ class Worker:
     async def _deliver(self, claimed: Claim) -> None:
         started_at = self._ports.now()
         try:
-            prepared = await self._store.read(lambda uow: deliver.prepare(begin(self._ports, uow), claimed))
+            prepared = await self._prepare(claimed)
             if isinstance(prepared, Job):
                 await self._store.transact(lambda uow: deliver.withdraw(uow, claimed, prepared))
                 return
@@ -248,6 +250,16 @@ class Worker:
             detail=outcome.detail,
             kept=is_kept,
         )
+
+    async def _prepare(self, claimed: Claim) -> Conversation[Outcome] | Job:
+        prepared = await self._store.read(lambda uow: deliver.prepare(begin(self._ports, uow), claimed))
+        if not isinstance(prepared, Gate):
+            return prepared
+        await self._act(partial(settle.wake, gate=prepared))
+        prepared = await self._store.read(lambda uow: deliver.prepare(begin(self._ports, uow), claimed))
+        if isinstance(prepared, Gate):
+            raise Unsettled("The gate must be decided anew before it is told that it is allowed.")
+        return prepared
 
     # --- rest ---
 

@@ -1,6 +1,8 @@
 """`apply`, `export`, `freeze`, `gate override` and `control`: on the database beside a server, and over HTTP."""
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 from mitregate.wire.rulebook import read_rulebook
 from mitregate.wire.rulebook_text import HEADER
-from tests.cli.running import Cooked, Run
+from tests.cli.running import COMMAND, PATIENCE, Cooked, Run
 from tests.wire.rulebooks import WHOLE, WHOLE_TEXT
 
 
@@ -80,6 +82,21 @@ def test_nobody_is_asked_where_nobody_can_answer(run: Run, file: Path, more: lis
     assert refused.code == 2
     assert "Add --yes to change it, or --dry-run to see what would change." in refused.err
     assert run("export", "--json").well().json == {}
+
+
+@pytest.mark.parametrize(("answer", "code", "groups"), [("y", 0, 1), ("n", 1, 0)])
+def test_one_is_asked_at_a_terminal(run: Run, file: Path, answer: str, code: int, groups: int) -> None:
+    """At a terminal the plan is shown and one is asked; no leaves everything as it is, and ends with 1."""
+    ours, theirs = os.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    command = [*COMMAND, "apply", str(file)]
+    ran = subprocess.run(command, stdin=theirs, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    os.close(theirs)
+    os.close(ours)
+    assert ran.returncode == code, ran
+    assert "Change this?" in ran.stderr
+    assert "+ groups: shop" in ran.stdout
+    assert len(run("export", "--json").well().json.get("groups", [])) == groups
 
 
 def test_rules_may_be_json(run: Run, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.docs.pages import DOCS, ROOT, anchors, links, name_of, pages
 EXAMPLES = re.compile(r"(^|\.)example\.com$|^127\.0\.0\.1$|^localhost$")
 
 # What a page may link to outside of the repository: vendors and standards.
-OUTSIDE = {"developer.atlassian.com", "github.com"}
+OUTSIDE = {"developer.atlassian.com", "github.com", "www.rfc-editor.org"}
 
 OF_ONE_MACHINE = re.compile(
     r"(?<![\w.])/(home|root|Users|work)/\w+|\b(pypi|artifactory|nexus)\.[a-z-]+\.(internal|local|corp)\b"

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from mitregate.core.audit import Action
+from mitregate.core.gates import Gate
 from mitregate.core.installations import Descriptor, Installation
 from mitregate.core.jobs import Job, JobState
 from mitregate.core.people import App, Principal, Scope
@@ -74,7 +75,7 @@ def request_of(world: World) -> Request:
     """Lease what is due first, and see with which request it begins to be told."""
     (claimed,) = world.claim(1)
     prepared = world.read(lambda uow: deliver.prepare(begin(world.ports, uow, BY_ITSELF), claimed))
-    assert not isinstance(prepared, Job)
+    assert not isinstance(prepared, Job | Gate)
     return next(prepared)
 
 

@@ -9,7 +9,7 @@ from mitregate.core.announcements import Announcement, Detail, Receiver
 from mitregate.core.changes import Transition
 from mitregate.core.deployments import State
 from mitregate.core.errors import Forbidden, IllegalTransition, Misconfigured, Unknown
-from mitregate.core.gates import GatingStatus
+from mitregate.core.gates import Gate, GatingStatus
 from mitregate.core.jobs import Job, JobState, Outcome, Result
 from mitregate.flows import deliver, withdraw
 from mitregate.flows.act import BY_ITSELF, begin
@@ -26,7 +26,7 @@ def states(world: World) -> list[tuple[str, str]]:
     return told(world.jobs())
 
 
-def prepare(world: World, number: int = 0) -> Conversation[Outcome] | Job:
+def prepare(world: World, number: int = 0) -> Conversation[Outcome] | Job | Gate:
     """Prepare a job that is due."""
     claimed = world.claim()[number]
     return world.read(lambda uow: deliver.prepare(begin(world.ports, uow, BY_ITSELF), claimed))

@@ -19,7 +19,9 @@ from mitregate.core.errors import Refused
 from mitregate.core.gates import Gate, GatingStatus, Stage
 from mitregate.core.people import Principal
 from mitregate.core.queries import GateQuery
-from mitregate.flows import ask, review, withdraw
+from mitregate.core.rulebook import FreezeRule
+from mitregate.core.times import Times
+from mitregate.flows import ask, review, rules, withdraw
 from tests.core.making import HOUR, MICROSECOND, with_commits
 from tests.flows.conftest import MakeWorld
 from tests.flows.world import ANN, MANAGER, World, person, record
@@ -55,6 +57,8 @@ class Notes:
         self.deployments: dict[DeploymentKey, Deployment] = {}
         self.windows: dict[str, tuple[Edge, Edge]] = {}
         self.approvals: dict[str, list[Seen]] = {}
+        self.freezes: dict[str, tuple[Edge, Edge]] = {}
+        self.overridden: dict[str, dict[str, datetime]] = {}
 
     def sight(self, key: DeploymentKey, change: str) -> Seen:
         """Say what an approver of a change would see now."""
@@ -143,6 +147,35 @@ class Acts(RuleBasedStateMachine):
         if self.try_to(MANAGER, review.plan, key.lower() if is_small else key, first, last):
             self.notes.windows[key] = first, last
 
+    @rule(start=st.integers(-2, 2), end=st.none() | st.integers(0, 3), is_open=st.booleans())
+    def freeze(self, start: int, end: int | None, is_open: bool) -> None:
+        """Somebody freezes everything around now, or for good."""
+        self.updates += 1
+        name = f"freeze {self.updates}"
+        first = None if is_open and end is not None else self.world.now + start * HOUR
+        last = self.world.now + end * HOUR if end is not None else None
+        freeze = FreezeRule(name=name, when=Times(start=first, end=last))
+        if self.try_to(MANAGER, rules.add_freeze, freeze):
+            self.notes.freezes[name] = first, last
+
+    @precondition(lambda self: self.notes.freezes)
+    @rule(data=st.data())
+    def thaw(self, data: st.DataObject) -> None:
+        """Somebody ends a freeze."""
+        name = data.draw(st.sampled_from(sorted(self.notes.freezes)))
+        self.world.do(MANAGER, rules.remove_freeze, name)
+        del self.notes.freezes[name]
+
+    @precondition(lambda self: self.notes.freezes and self.changes)
+    @rule(data=st.data())
+    def override(self, data: st.DataObject) -> None:
+        """Somebody overrides the freezes that hold a gate."""
+        gate_id = data.draw(st.sampled_from([gate.id for gate in self.world.gates()]))
+        holding = self.holding()
+        if self.try_to(MANAGER, rules.override, gate_id, "Why not"):
+            noted = self.notes.overridden.setdefault(gate_id, {})
+            noted.update(dict.fromkeys(holding, self.world.now))
+
     # --- the worker, and time ---
 
     @rule(span=SPANS)
@@ -177,7 +210,7 @@ class Acts(RuleBasedStateMachine):
             good_until = gate.verdict.good_until
             if good_until is not None and self.world.now > good_until:
                 assert ask.is_overdue(gate, self.world.now)
-            else:
+            elif not ask.is_overdue(gate, self.world.now):
                 self.check(gate)
 
     @invariant()
@@ -194,10 +227,20 @@ class Acts(RuleBasedStateMachine):
         assert self.world.change(key).status is Status.IMPLEMENTING
         assert start is None or start <= self.world.now
         assert end is None or self.world.now <= end
+        assert set(self.holding()) <= set(self.notes.overridden.get(gate.id, {}))
         now = self.notes.sight(gate.key, key)
         assert any(same(seen, now) for seen in self.notes.approvals.get(key, []))
 
     # --- looking around ---
+
+    def holding(self) -> list[str]:
+        """The freezes that hold now, by the notes."""
+        now = self.world.now
+        return [
+            name
+            for name, (start, end) in self.notes.freezes.items()
+            if (start is None or start <= now) and (end is None or now <= end)
+        ]
 
     @property
     def changes(self) -> list[str]:

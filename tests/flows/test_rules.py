@@ -59,6 +59,22 @@ def test_a_poll_before_the_worker_woke_is_not_allowed(waiting: Waiting) -> None:
     assert ask.is_overdue(gate, waiting.world.now)
 
 
+def test_what_was_to_be_told_is_not_told_in_a_freeze(waiting: Waiting) -> None:
+    """An `allowed` on its way when a freeze comes is not sent, though no worker woke; what holds is sent as it was."""
+    waiting.approve()
+    waiting.world.do(MANAGER, rules.add_freeze, FREEZE)
+    while claims := waiting.world.claim():
+        for claimed in claims:
+            waiting.world.deliver(claimed)
+    assert [told.status for _, told, _ in waiting.world.postman.told] == [AWAITING, AWAITING]
+    waiting.world.do(MANAGER, rules.remove_freeze, "year end")
+    waiting.world.wake()
+    waiting.world.do(MANAGER, rules.add_freeze, replace(FREEZE, reach=Reach(projects=("bank",))))
+    (claimed,) = waiting.world.claim()
+    waiting.world.deliver(claimed)
+    assert waiting.world.postman.told[-1][1].status is ALLOWED
+
+
 @pytest.mark.parametrize("is_removed", [True, False])
 def test_what_was_frozen_goes_on(waiting: Waiting, is_removed: bool) -> None:
     """A gate opens by itself when the freeze ends, or at once when somebody removes it."""

@@ -130,6 +130,10 @@ class World:
     def deliver(self, claimed: Claim, status: int | None = 204, retry_after: timedelta | None = None) -> Outcome | Job:
         """Let the worker try a job, which is answered with *status*; give the outcome, or the job withdrawn."""
         prepared = self.read(lambda uow: deliver.prepare(begin(self.ports, uow, BY_ITSELF), claimed))
+        if isinstance(prepared, Gate):
+            self.do(BY_ITSELF, settle.wake, prepared)
+            prepared = self.read(lambda uow: deliver.prepare(begin(self.ports, uow, BY_ITSELF), claimed))
+        assert not isinstance(prepared, Gate)
         if isinstance(prepared, Job):
             assert self.transact(lambda uow: deliver.withdraw(uow, claimed, prepared))
             return prepared

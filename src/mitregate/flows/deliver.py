@@ -29,6 +29,7 @@ from mitregate.core.jobs import (
 from mitregate.core.people import App, Permission
 from mitregate.core.queries import JobQuery
 from mitregate.flows.act import Act
+from mitregate.flows.ask import is_overdue
 from mitregate.flows.settle import announce, provider_of
 from mitregate.ports import Claim, UnitOfWork
 from mitregate.wire.addresses import host_of
@@ -47,19 +48,23 @@ def whither(uow: UnitOfWork, job: Job) -> str:
     return host_of(address_of(app) or "") if app is not None else ""
 
 
-def prepare(act: Act, claimed: Claim) -> Conversation[Outcome] | Job:
+def prepare(act: Act, claimed: Claim) -> Conversation[Outcome] | Job | Gate:
     """Make the conversation of a job, after reading its gate again.
 
     Returns:
         The conversation; or the job as it is to be kept, without a try, when there is nothing to be told any more: the
-        deployment has started or is gone, or an `allowed` no longer holds.
+        deployment has started or is gone, or an `allowed` no longer holds; or the gate, if it must be decided anew
+        before an `allowed` is told of it, for the rules may have changed. `settle.wake` does that.
 
     Raises:
         Misconfigured: the job's provider is not installed, or the secret of its receiver cannot be read.
     """
     job = claimed.job
     told = msgspec.json.decode(job.payload, type=Announcement)
-    obstacle = _obstacle(act.uow.gates.get(job.gate_id), told, act.now)
+    gate = act.uow.gates.get(job.gate_id)
+    obstacle = _obstacle(gate, told, act.now)
+    if obstacle is None and gate is not None and told.status is GatingStatus.ALLOWED and is_overdue(gate, act.now):
+        return gate
     app = act.uow.apps.get(job.lane)
     receiver = _receiver(act, app) if app is not None and provider_of(app) == job.provider else None
     if obstacle is None and receiver is None:
