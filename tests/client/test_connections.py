@@ -163,6 +163,24 @@ async def test_no_event_loop_is_in_the_way() -> None:
         assert client.gating_status(KEY).is_awaiting
 
 
+def test_what_is_under_way_when_a_client_is_closed_leaves_no_connection() -> None:
+    """A connection that is in use while its client is closed is closed at the end of its exchange."""
+
+    async def slowly(writer: asyncio.StreamWriter) -> bool:
+        await asyncio.sleep(0.3)
+        return await answers(200, gating("allowed").body)(writer)
+
+    with running_sink(default=slowly) as sink, ThreadPoolExecutor(1) as threads:
+        client = Client(Site.mitregate(f"http://127.0.0.1:{sink.port}"), BEARER)
+        under_way = threads.submit(client.gating_status, KEY)
+        sink.wait(1)
+        client.close()
+        assert under_way.result().is_allowed
+        client.gating_status(KEY)
+        client.close()
+        assert sink.connections == 2
+
+
 def test_a_closed_client_can_be_used_again() -> None:
     """A blocking client that was closed makes new connections."""
     with running_sink(default=answers(200, gating().body)) as sink:

@@ -56,6 +56,7 @@ class Connections:
         self._timeout = timeout
         self._largest_body = largest_body
         self._idle: deque[http.client.HTTPConnection] = deque()  # its append and pop are safe between threads
+        self._closings = 0
 
     def exchange(self, request: Request) -> Reply:
         """Make one request.
@@ -63,6 +64,7 @@ class Connections:
         Raises:
             Unreachable: it got no reply.
         """
+        closings = self._closings
         connection = self._take()
         try:
             reply = self._exchange(connection, request)
@@ -75,12 +77,19 @@ class Connections:
             raise
         if connection.sock is not None:
             self._idle.append(connection)
+        if self._closings != closings:  # somebody closed all in the meantime, and could not know of this one
+            self._drain()
         return reply
 
     def close(self) -> None:
-        """Close all connections that are not in use."""
+        """Close all connections; one that is in use is closed at the end of its exchange."""
+        self._closings += 1
+        self._drain()
+
+    def _drain(self) -> None:
         while self._idle:
-            self._idle.pop().close()
+            with contextlib.suppress(IndexError):  # another thread was faster
+                self._idle.pop().close()
 
     def _take(self) -> http.client.HTTPConnection:
         while self._idle:
