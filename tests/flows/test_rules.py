@@ -263,6 +263,7 @@ def test_the_history_says_what_each_revision_changed(world: World) -> None:
     assert [each.name for each in newest.changed] == ["noon"]
     (oldest,) = world.read(rules.history, 1, 2, ANN)
     assert [each.name for each in oldest.changed] == ["year end"]
+    assert world.read(rules.history, 1, 1, ANN) == []
 
 
 def test_what_changes_nothing_is_not_written(waiting: Waiting) -> None:

@@ -101,9 +101,9 @@ def history(uow: UnitOfWork, limit: int, before: int | None, principal: Principa
     """
     principal.require(Permission.VIEW)
     found = uow.rules.page(limit + 1, before)
-    earlier = [*found[1:], KeptRules()]
+    earlier = [*found, KeptRules()][1:]
     return [
-        Edition(kept=kept, changed=differences(one.book, kept.book)) for kept, one in zip(found, earlier, strict=True)
+        Edition(kept=kept, changed=differences(one.book, kept.book)) for kept, one in zip(found, earlier, strict=False)
     ][:limit]
 
 
