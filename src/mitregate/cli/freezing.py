@@ -16,7 +16,7 @@ from mitregate.cli.terminal import moment, show, show_json, show_table
 from mitregate.cli.waiting import GateId
 from mitregate.core.deployments import EnvironmentType
 
-freezes = typer.Typer(help="Freezes: times in which nothing may start, whatever was approved.", rich_markup_mode=None)
+freezes = typer.Typer(help="Freezes: times in which nothing may start.", rich_markup_mode=None)
 gates = typer.Typer(help="Gates, beyond `status` and `wait`.", rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(help="What the freeze is called.", metavar="NAME")]
