@@ -4,15 +4,16 @@ Edges are inclusive: at the planned start a window opens, at the planned end it 
 over. What comes again (`recurrence`) is expanded to such plain spans.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 from typing_extensions import override
 
 from mitregate.core.errors import Malformed
-from mitregate.core.recurrence import Recurrence, coming
+from mitregate.core.recurrence import EARLIEST, LATEST, Recurrence, coming, spans
 
 TICK = timedelta(microseconds=1)
 """The smallest step of time known here."""
@@ -95,33 +96,35 @@ class Period(Struct, frozen=True, kw_only=True):
 
     def at(self, now: datetime) -> Window | None:
         """Give the span that *now* lies in, the one that ends last; None if it lies in none."""
-        found = [span for span in self._coming(now) if span.position(now) is Position.OPEN]
-        return max(found, key=lambda span: (span.end is None, span.end or now), default=None)
+        found = self._lasting(now)
+        return max(found, key=lambda span: (span.end is None, span.end or now)) if found else None
 
     def next_edge(self, now: datetime) -> datetime | None:
         """Give an instant after *now* until which nothing changes: a span begins or is over there; None if never."""
-        edges = (span.next_edge(now) for span in self._coming(now))
-        return min((edge for edge in edges if edge is not None), default=None)
+        edge = self.next_start(now)
+        for span in self._lasting(now):
+            over = just_after(span.end) if span.end is not None else None
+            edge = over if edge is None or (over is not None and over < edge) else edge
+        return edge
 
     def next_span(self, now: datetime) -> Window | None:
         """Give the span that begins next after *now*, or None."""
-        later = ((span.start, span) for span in self._coming(now) if span.start is not None and span.start > now)
-        return min(later, key=lambda found: found[0], default=(now, None))[1]
+        again = _year(self.recurrence, now.astimezone(UTC).year).after(now) if self.recurrence is not None else None
+        once = self.window
+        if once is None or once.start is None or once.start <= now:
+            return again
+        return again if again is not None and again.start is not None and again.start < once.start else once
 
     def next_start(self, now: datetime) -> datetime | None:
         """Give the next instant after *now* at which a span begins, or None."""
         span = self.next_span(now)
         return span.start if span is not None else None
 
-    def _coming(self, now: datetime) -> Iterator[Window]:
-        """Give the spans that hold *now*, and as many that come as are needed to know the next edge."""
-        if self.window is not None:
-            yield self.window
-        if self.recurrence is not None:
-            for span in coming(self.recurrence, now):
-                yield Window(start=span.start, end=span.end)
-                if span.start > now:
-                    return
+    def _lasting(self, now: datetime) -> tuple[Window, ...]:
+        """Give the spans that hold *now*."""
+        again = _year(self.recurrence, now.astimezone(UTC).year).at(now) if self.recurrence is not None else ()
+        is_inside = self.window is not None and self.window.position(now) is Position.OPEN
+        return (self.window, *again) if self.window is not None and is_inside else again
 
 
 class Freeze(Period, frozen=True, kw_only=True):
@@ -135,10 +138,47 @@ class Freeze(Period, frozen=True, kw_only=True):
     overridden_at: datetime | None = None
 
     @override
-    def _coming(self, now: datetime) -> Iterator[Window]:
-        for span in super()._coming(now):
-            if self.overridden_at is None or (span.start is not None and span.start > self.overridden_at):
-                yield span
+    def next_span(self, now: datetime) -> Window | None:
+        return super().next_span(now if self.overridden_at is None else max(now, self.overridden_at))
+
+    @override
+    def _lasting(self, now: datetime) -> tuple[Window, ...]:
+        found, since = super()._lasting(now), self.overridden_at
+        return found if since is None else tuple(span for span in found if span.start and span.start > since)
+
+
+class _Year(Struct, frozen=True, kw_only=True):
+    """The spans of a recurrence that last in a year of UTC, and the first after it.
+
+    Starts and ends rise together, so they can be searched.
+    """
+
+    spans: tuple[Window, ...]
+    starts: tuple[datetime, ...]
+    ends: tuple[datetime, ...]
+
+    def at(self, now: datetime) -> tuple[Window, ...]:
+        """Give the spans that hold *now*, in the order of their starts."""
+        return self.spans[bisect_left(self.ends, now) : bisect_right(self.starts, now)]
+
+    def after(self, now: datetime) -> Window | None:
+        """Give the first span that begins after *now*."""
+        place = bisect_right(self.starts, now)
+        return self.spans[place] if place < len(self.spans) else None
+
+
+@lru_cache(maxsize=512)
+def _year(recurrence: Recurrence, number: int) -> _Year:
+    """Expand a year once: many gates are decided on in it."""
+    year = min(max(number, EARLIEST.year), LATEST.year)
+    begin, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    found = [span for span in spans(recurrence, begin, end) if span.start < end]
+    found += [later] if (later := next((one for one in coming(recurrence, end) if one.start >= end), None)) else []
+    return _Year(
+        spans=tuple(Window(start=span.start, end=span.end) for span in found),
+        starts=tuple(span.start for span in found),
+        ends=tuple(span.end for span in found),
+    )
 
 
 class Calendar(Struct, frozen=True, kw_only=True):

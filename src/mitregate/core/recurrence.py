@@ -25,8 +25,8 @@ HORIZON = timedelta(days=11 * 366)
 REACHES = (timedelta(days=35), timedelta(days=400), HORIZON)
 """How far is looked at a time: mostly the next time is near."""
 
-LATEST = datetime(9990, 1, 1, tzinfo=UTC)
-"""After that nothing recurs."""
+EARLIEST, LATEST = datetime(3, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
+"""Before and after that nothing recurs: what such spans begin and end by would have no name in some zone."""
 
 LONGEST = timedelta(days=366)
 """How long one span may last."""
