@@ -72,6 +72,53 @@ def test_whose_token_must_be_said_here(run: Run, database: Path) -> None:
         assert (complaint["type"], "mitregate user list" in complaint["advice"]) == ("Malformed", True)
 
 
+def test_an_app_is_changed_in_place(run: Run, desk: str) -> None:
+    """Scopes and the callback are changed one by one; the first callback comes with a secret that is shown once."""
+    name = f"changed {desk} {NAME}"
+    added = run("app", "add", name, "--json").well().json
+    changed = run("app", "change", name, "--scope", "read", "--json").well().json
+    assert (changed["id"], changed["scopes"]) == (added["id"], ["read:deployment-info:jira"])
+    shown = run("app", "change", name, "--callback-url", "https://ci/x").well().out
+    assert "whsec_" in shown
+    assert "shown only this once" in shown
+    shown = run("app", "change", name, "--callback", "https://ci/y").well().out
+    assert "https://ci/y" in shown
+    assert "whsec_" not in shown
+    assert "callback  none" in run("app", "change", name, "--no-callback").well().out
+    assert "callbackUrl" not in run("app", "show", name, "--json").well().json
+    for argv in ([], ["--callback", "https://ci/x", "--no-callback"], ["--scope", "everything"]):
+        assert run("app", "change", name, *argv, "--json").complaint["type"] == "Malformed"
+    run("app", "remove", name).well()
+
+
+def test_a_client_secret_is_replaced(run: Run, desk: str) -> None:
+    """Another secret is shown once; how long the old one is good is said, and it can be ended."""
+    name = f"renewed {desk} {NAME}"
+    added = run("app", "add", name, "--json").well().json
+    shown = run("app", "new-secret", name).well().out
+    assert f"mitregate app end-secrets {added['id']}" in shown
+    assert added["clientSecret"] not in shown
+    assert "good until it is ended" in run("app", "show", name).well().out
+    assert "is good until 2" in run("app", "new-secret", name, "--old-until", "+24h").well().out
+    assert len(run("app", "show", name, "--json").well().json["earlierSecrets"]) == 2
+    assert "only the newest is good now" in run("app", "end-secrets", name).well().out
+    assert "earlierSecrets" not in run("app", "end-secrets", name, "--json").well().json
+    assert "refused from now on" in run("app", "new-secret", name, "--at-once").well().out
+    renewed = run("app", "new-secret", name, "--json").well().json
+    assert renewed["clientSecret"] not in {added["clientSecret"], ""}
+    assert run("app", "new-secret", name, "--old-until", "soon", "--json").complaint["type"] == "Malformed"
+    run("app", "remove", name).well()
+
+
+def test_a_user_gets_another_role(run: Run, desk: str) -> None:
+    """A role is changed by the user's name."""
+    name = f"promoted {desk} {NAME}"
+    run("user", "add", name).well()
+    assert run("user", "change", name, "--role", "auditor").well().out == f"The user '{name}' is auditor now.\n"
+    assert run("user", "change", name, "--role", "admin", "--json").well().json["role"] == "admin"
+    run("user", "remove", name).well()
+
+
 def test_a_user_comes_and_goes(run: Run, desk: str) -> None:
     """A user is added with a role, gets tokens that are shown once, and is removed with them."""
     name = f"ann {desk} {NAME}"

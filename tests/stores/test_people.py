@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from mitregate.core.errors import Stale
 from mitregate.core.jobs import JobState
-from mitregate.core.people import Scope, TokenKind
+from mitregate.core.people import EarlierSecret, Role, Scope, TokenKind, User
 from mitregate.ports import Store, UnitOfWork
 from tests.stores.made import AGO, LATER, NOW, app, deployment, gate, job, keep, key, token, user
 
@@ -16,6 +16,40 @@ async def test_an_app_comes_back_as_it_was(store: Store) -> None:
     await store.transact(keep(kept))
     assert await store.read(lambda uow: (uow.apps.get("full"), uow.apps.by_client("client of full"))) == (kept, kept)
     assert await store.read(lambda uow: (uow.apps.get("none"), uow.apps.by_client("none"))) == (None, None)
+
+
+async def test_an_app_keeps_its_earlier_secrets(store: Store) -> None:
+    """Client secrets that were replaced come back as they were, and are gone when they are ended."""
+    earlier = (EarlierSecret(hash="5d", until=LATER), EarlierSecret(hash="5c"))
+    await store.transact(keep(app("renewed", earlier_secrets=earlier)))
+    assert await store.read(lambda uow: uow.apps.get("renewed")) == app("renewed", earlier_secrets=earlier)
+    await store.transact(lambda uow: uow.apps.keep(app("renewed")))
+    assert await store.read(lambda uow: uow.apps.get("renewed")) == app("renewed")
+
+
+async def test_a_user_is_kept_with_another_role(store: Store) -> None:
+    """A user may get another role, which whoever asks by a token sees at once; one who is gone may not."""
+    await store.transact(keep(user(), token("u", user_id="ann")))
+
+    def change(uow: UnitOfWork) -> list[Role]:
+        before = uow.people.holder("#u")
+        uow.people.keep_user(user(role=Role.ADMIN))
+        return [found[1].role for found in (before, uow.people.holder("#u")) if found and isinstance(found[1], User)]
+
+    assert await store.transact(change) == [Role.APPROVER, Role.ADMIN]
+    assert await store.read(lambda uow: uow.people.users()) == [user(role=Role.ADMIN)]
+    with pytest.raises(Stale, match="'bob' is gone"):
+        await store.transact(lambda uow: uow.people.keep_user(user("bob")))
+
+
+async def test_all_tokens_of_an_app_are_removed(store: Store) -> None:
+    """All tokens of one app go, and nobody else's."""
+    await store.transact(keep(app("other"), token("a", app_id="app"), token("b", app_id="app"), user()))
+    await store.transact(keep(token("o", app_id="other"), token("u", user_id="ann")))
+    await store.transact(lambda uow: uow.people.remove_tokens_of("app"))
+    names = ("a", "b", "o", "u")
+    found = await store.read(lambda uow: [name for name in names if uow.people.token(f"#{name}") is not None])
+    assert found == ["o", "u"]
 
 
 async def test_apps_are_listed_by_name(store: Store) -> None:

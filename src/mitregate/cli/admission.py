@@ -8,9 +8,9 @@ import typer
 from msgspec import Raw
 
 from mitregate import settings
-from mitregate.cli import connect
+from mitregate.cli import amending, connect
 from mitregate.cli import jenkins as servers
-from mitregate.cli.choosing import choose, choose_app, handle_of, items
+from mitregate.cli.choosing import choose, choose_app, choose_scope, choose_user, handle_of, items
 from mitregate.cli.desk import Desk, about, address_of, answer, answer_to, ask, decoded, path
 from mitregate.cli.options import AsJson
 from mitregate.cli.records import App, NewApp, Page, Token, Told, User
@@ -25,9 +25,6 @@ users = typer.Typer(help="Users: the people who decide, plan and look on.", rich
 tokens = typer.Typer(help="Tokens: what people's programs prove with who they are.", rich_markup_mode=None)
 
 AppWord = Annotated[str, typer.Argument(help="Its id, name, client id, app key or server id.")]
-
-SHORT_SCOPES = {scope.value.partition(":")[0]: scope.value for scope in Scope}
-"""What a scope can be called for short: `read`, `write`, `delete`."""
 
 
 @apps.command("add")
@@ -56,7 +53,7 @@ def add_app(
         return
     body = {
         "name": name,
-        "scopes": [_scope(word) for word in scope] if scope else None,
+        "scopes": [choose_scope(word) for word in scope] if scope else None,
         "callbackUrl": callback,
     }
     added = answer_to("POST", path("apps"), body=body)
@@ -64,13 +61,6 @@ def add_app(
         show_json(added)
     else:
         _introduce(decoded(added, NewApp))
-
-
-def _scope(word: str) -> str:
-    scope = SHORT_SCOPES.get(word, word)
-    if scope not in SHORT_SCOPES.values():
-        raise Malformed(f"There is no scope {word!r}.", advice=f"Scopes are {', '.join(SHORT_SCOPES)}.")
-    return scope
 
 
 def _introduce(app: NewApp) -> None:
@@ -154,6 +144,7 @@ def show_app(app: AppWord, *, json: AsJson = False) -> None:
             ("client id", chosen.client_id),
             ("scopes", _short(chosen.scopes)),
             ("callback", chosen.callback_url or ""),
+            *(("earlier secret", f"good until {moment(one.until) or 'it is ended'}") for one in chosen.earlier_secrets),
             ("added", moment(chosen.created_at)),
             *(servers.fields_of(chosen.jenkins, base_url) if chosen.jenkins is not None else []),
             *(connect.fields_of(chosen.connect) if chosen.connect is not None else []),
@@ -163,6 +154,9 @@ def show_app(app: AppWord, *, json: AsJson = False) -> None:
         servers.show_warnings(connection(base_url, chosen.jenkins.server_uuid).warnings)
 
 
+apps.command("change", short_help="Change what an app may do, and where it is called back.")(amending.change_app)
+apps.command("new-secret", short_help="Give an app another client secret.")(amending.renew_secret)
+apps.command("end-secrets", short_help="Refuse the earlier client secrets of an app.")(amending.end_secrets)
 apps.command("rotate")(servers.rotate)
 apps.command("install", short_help="Install a Connect app, or install it again.")(connect.install)
 apps.command("enable", short_help="Let a disabled Connect app in again.")(connect.enable)
@@ -212,12 +206,15 @@ def list_users(*, json: AsJson = False) -> None:
     show_table(("ID", "NAME", "ROLE", "ADDED"), rows)
 
 
+users.command("change")(amending.change_user)
+
+
 @users.command("remove")
 def remove_user(user: Annotated[str, typer.Argument(help="Their id or name.")], *, json: AsJson = False) -> None:
     """Remove a user with all tokens; what they decided stays on record."""
 
     async def remove(desk: Desk) -> User:
-        chosen = await _user(desk, user)
+        chosen = await choose_user(desk, user)
         await ask(desk, "DELETE", path("users", chosen.id))
         return chosen
 
@@ -283,11 +280,7 @@ async def _whose(desk: Desk, name: str | None) -> str | None:
     if name is None and desk.is_local:
         message = "It is not said whose tokens are meant."
         raise Malformed(message, advice="Name a user; `mitregate user list` shows them.")
-    return (await _user(desk, name)).id if name is not None else None
-
-
-async def _user(desk: Desk, name: str) -> User:
-    return choose(items(await ask(desk, "GET", path("users")), User), name, "user")
+    return (await choose_user(desk, name)).id if name is not None else None
 
 
 def _say_removed(removed: App | User, what: str, *, json: bool, told: Sequence[Told] = ()) -> None:
@@ -300,5 +293,4 @@ def _say_removed(removed: App | User, what: str, *, json: bool, told: Sequence[T
 
 
 def _short(scopes: Sequence[str]) -> str:
-    short = {scope: word for word, scope in SHORT_SCOPES.items()}
-    return " ".join(short.get(scope, scope) for scope in scopes)
+    return " ".join(Scope(scope).short for scope in scopes)

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 from mitregate.cli.desk import Desk, ask, decoded, path
 from mitregate.cli.records import App, Page, User
-from mitregate.core.errors import Unknown
+from mitregate.core.errors import Malformed, Unknown
+from mitregate.core.people import Scope
 
 T = TypeVar("T")
 Named = TypeVar("Named", App, User)
@@ -47,3 +48,17 @@ def handle_of(app: App) -> str:
 async def choose_app(desk: Desk, word: str) -> App:
     """Find the app that *word* names: by id, name, or what it is called on the wire; `Unknown` if there is none."""
     return choose(items(await ask(desk, "GET", path("apps")), App), word, "app", also=handle_of)
+
+
+async def choose_user(desk: Desk, word: str) -> User:
+    """Find the user that *word* names, by id or name; `Unknown` if there is none."""
+    return choose(items(await ask(desk, "GET", path("users")), User), word, "user")
+
+
+def choose_scope(word: str) -> Scope:
+    """Find the scope that *word* names, in full or for short; `Malformed` if there is none."""
+    try:
+        return Scope(word)
+    except ValueError:
+        known = ", ".join(scope.short for scope in Scope)
+        raise Malformed(f"There is no scope {word!r}.", advice=f"Scopes are {known}.") from None

@@ -21,6 +21,12 @@ class About(Struct, frozen=True, kw_only=True, rename="camel"):
     time: datetime
 
 
+class EarlierSecret(Struct, frozen=True, kw_only=True):
+    """A client secret that was replaced and is good yet: until then, or until it is ended."""
+
+    until: datetime | None = None
+
+
 class NewApp(Struct, frozen=True, kw_only=True, rename="camel"):
     """An app just added, with its secrets."""
 
@@ -32,6 +38,7 @@ class NewApp(Struct, frozen=True, kw_only=True, rename="camel"):
     signing_secret: str | None = None
     scopes: tuple[str, ...]
     callback_url: str | None = None
+    earlier_secrets: tuple[EarlierSecret, ...] = ()
 
 
 class NewJenkins(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -80,7 +87,10 @@ class InstallKey(Struct, frozen=True, kw_only=True):
 
 
 class App(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An app; only one of the kind `oauth` has a client id. `told` is what it was told of what was just done to it."""
+    """An app; only one of the kind `oauth` has a client id. `told` is what it was told of what was just done to it.
+
+    `signing_secret` is known only once, when it has just got its first callback.
+    """
 
     id: str
     name: str
@@ -88,6 +98,8 @@ class App(Struct, frozen=True, kw_only=True, rename="camel"):
     client_id: str = ""
     scopes: tuple[str, ...]
     callback_url: str | None = None
+    signing_secret: str | None = None
+    earlier_secrets: tuple[EarlierSecret, ...] = ()
     jenkins: JenkinsServer | None = None
     connect: ConnectApp | None = None
     told: tuple[Told, ...] = ()

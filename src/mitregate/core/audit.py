@@ -14,6 +14,7 @@ class Action(StrEnum):
 
     APP_ADDED = "app.added"
     APP_REMOVED = "app.removed"
+    APP_CHANGED = "app.changed"
     APP_INSTALL_BEGUN = "app.install_begun"
     APP_INSTALL_FAILED = "app.install_failed"
     APP_INSTALLED = "app.installed"
@@ -23,8 +24,10 @@ class Action(StrEnum):
     APP_DISABLED = "app.disabled"
     INSTALL_KEY_ADDED = "install_key.added"
     APP_ROTATED = "app.rotated"
+    APP_SECRETS_ENDED = "app.secrets_ended"
     USER_ADDED = "user.added"
     USER_REMOVED = "user.removed"
+    USER_CHANGED = "user.changed"
     TOKEN_ADDED = "token.added"  # noqa: S105
     TOKEN_REMOVED = "token.removed"  # noqa: S105
     GATE_OPENED = "gate.opened"

@@ -1,6 +1,7 @@
 """People and programs: who is asking, and what they may do."""
 
 import hashlib
+import re
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ __all__ = [
     "MAY",
     "App",
     "AppKind",
+    "EarlierSecret",
     "Permission",
     "Principal",
     "Role",
@@ -22,6 +24,7 @@ __all__ = [
     "TokenKind",
     "User",
     "fingerprint",
+    "is_callback",
 ]
 
 
@@ -74,17 +77,41 @@ class AppKind(StrEnum):
     JENKINS = "jenkins"
 
 
+def is_callback(url: str) -> bool:
+    """Tell whether *url* is one that verdicts can be told to: http or https, and without a user in it."""
+    scheme, _, rest = url.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    is_plain = url.isprintable() and " " not in url
+    return scheme in {"http", "https"} and bool(host.strip(":")) and "@" not in host and is_plain
+
+
+class EarlierSecret(Struct, frozen=True, kw_only=True):
+    """A client secret that was replaced and is still good: until an instant, that one included, or until it is ended.
+
+    `hash` is its SHA-256.
+    """
+
+    hash: str
+    until: datetime | None = None
+
+    def is_good(self, now: datetime) -> bool:
+        """Tell whether it still proves its app at *now*."""
+        return self.until is None or now <= self.until
+
+
 class App(Struct, frozen=True, kw_only=True):
     """A client that submits deployments.
 
-    `secret_hash` is the SHA-256 of its client secret, empty where it has none, `signing_secret` the sealed secret that
-    signs its callbacks. At most one of `connect` and `jenkins` is set.
+    `secret_hash` is the SHA-256 of its client secret, empty where it has none, `earlier_secrets` are those before it,
+    the newest first, and `signing_secret` the sealed secret that signs its callbacks. At most one of `connect` and
+    `jenkins` is set.
     """
 
     id: str
     name: str
     client_id: str
     secret_hash: str = ""
+    earlier_secrets: tuple[EarlierSecret, ...] = ()
     scopes: frozenset[Scope]
     callback_url: str | None = None
     signing_secret: str | None = None

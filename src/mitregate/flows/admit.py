@@ -1,7 +1,6 @@
 """Admit: who may enter, and with what. Apps, users, tokens, and the first set-up of an installation."""
 
 import base64
-import re
 from datetime import timedelta
 
 from msgspec import Struct
@@ -19,6 +18,7 @@ from mitregate.core.people import (
     TokenKind,
     User,
     fingerprint,
+    is_callback,
 )
 from mitregate.flows.act import Act
 from mitregate.flows.prove import prove, prove_client
@@ -108,7 +108,7 @@ def grant_access(act: Act, client_id: str, client_secret: str) -> tuple[App, New
     Raises:
         Unproven: the client id or the secret is wrong.
     """
-    app, _ = prove_client(act.uow, client_id, client_secret)
+    app, _ = prove_client(act.uow, client_id, client_secret, act.now)
     made = _make_token(act, TokenKind.ACCESS, ACCESS_LIFE)
     made = replace(made, token=replace(made.token, app_id=app.id))
     act.uow.people.add_token(made.token)
@@ -125,21 +125,19 @@ def add_app(act: Act, name: str, scopes: frozenset[Scope], callback_url: str | N
     """
     act.principal.require(Permission.ADMINISTER)
     name = _checked(name)
-    if not scopes:
-        message = "An app needs at least one scope."
-        raise Malformed(message, advice=f"Scopes are: {', '.join(Scope)}.")
+    check_scopes(scopes)
     if any(app.name == name for app in act.uow.apps.all()):
         message = f"There is an app named {name!r} already."
         raise Stale(message, advice="Choose another name, or remove that app first.")
     client_secret = act.ports.new_secret()
-    signing_secret = _signing_secret(act) if callback_url is not None else None
+    signing_secret = new_signing_secret(act) if callback_url is not None else None
     app = App(
         id=act.ports.new_id(),
         name=name,
         client_id=act.ports.new_id(),
         secret_hash=fingerprint(client_secret),
         scopes=scopes,
-        callback_url=_checked_url(callback_url) if callback_url is not None else None,
+        callback_url=checked_callback(callback_url) if callback_url is not None else None,
         signing_secret=act.ports.seal(signing_secret) if signing_secret is not None else None,
         created_at=act.now,
     )
@@ -285,15 +283,21 @@ def _checked(name: str) -> str:
     return name
 
 
-def _checked_url(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if scheme not in {"http", "https"} or not host.strip(":") or "@" in host or not url.isprintable() or " " in url:
+def check_scopes(scopes: frozenset[Scope]) -> None:
+    """Refuse an app that may do nothing, as `Malformed`."""
+    if not scopes:
+        message = "An app needs at least one scope."
+        raise Malformed(message, advice=f"Scopes are: {', '.join(Scope)}.")
+
+
+def checked_callback(url: str) -> str:
+    """Refuse an address that verdicts cannot be told to, as `Malformed`."""
+    if not is_callback(url):
         message = f"The callback {url!r} is not an http or https URL without a user in it."
         raise Malformed(message, advice="Give it as in https://ci.example.com/hooks/gate.")
     return url
 
 
-def _signing_secret(act: Act) -> str:
+def new_signing_secret(act: Act) -> str:
     """Make a secret in the form of the Standard Webhooks specification."""
     return "whsec_" + base64.b64encode(act.ports.new_secret().encode()).decode()

@@ -30,7 +30,7 @@ def enable(act: Act, app_id: str) -> App:
     """
     app, has_changed = _switch(act, app_id, Action.APP_ENABLED, is_enabled=True)
     if has_changed:
-        _announce_all(act, app)
+        announce_all(act, app)
     return app
 
 
@@ -110,8 +110,8 @@ def _installation(app: App) -> Installation:
     return app.connect
 
 
-def _announce_all(act: Act, app: App) -> None:
-    """Announce the verdict of each gate that is held: while the app was disabled, nothing was."""
+def announce_all(act: Act, app: App) -> None:
+    """Announce the verdict of each gate that is held, to an app that was not told of it so far."""
     before: str | None = None
     while page := act.uow.gates.page(GateQuery(app_id=app.id, stage=Stage.HELD, before=before)):
         for gate in page:

@@ -55,15 +55,19 @@ def prove(uow: UnitOfWork, secret: str, now: datetime, origin: str = "") -> Prin
             raise Unproven(message)
 
 
-def prove_client(uow: UnitOfWork, client_id: str, client_secret: str, origin: str = "") -> tuple[App, Principal]:
-    """Say which app has these client credentials.
+def prove_client(
+    uow: UnitOfWork, client_id: str, client_secret: str, now: datetime, origin: str = ""
+) -> tuple[App, Principal]:
+    """Say which app has these client credentials; the secret may be an earlier one that is still good.
 
     Raises:
         Unproven: the client id or the secret is wrong.
     """
     app = uow.apps.by_client(client_id)
-    expected = app.secret_hash if app is not None else fingerprint("")
-    if not hmac.compare_digest(expected, fingerprint(client_secret)) or app is None:
+    expected = [app.secret_hash] if app is not None else [fingerprint("")]
+    expected += [secret.hash for secret in app.earlier_secrets if secret.is_good(now)] if app is not None else []
+    given = fingerprint(client_secret)
+    if not any([hmac.compare_digest(one, given) for one in expected]) or app is None:  # noqa: C419 - all in equal time
         message = "The client id or the client secret is wrong."
         raise Unproven(message, advice="Use the pair that `mitregate app add` printed.")
     return app, _principal(app, origin)

@@ -56,6 +56,9 @@ class People(Protocol):
     def users(self) -> list[User]:
         """Read all users, by name."""
 
+    def keep_user(self, user: User) -> None:
+        """Keep a user in place of what it was, under the same name; `Stale` if it is gone."""
+
     def remove_user(self, user_id: str) -> None:
         """Forget a user with all tokens."""
 
@@ -73,6 +76,9 @@ class People(Protocol):
 
     def remove_token(self, token_id: str) -> bool:
         """Forget a token; say whether it was there."""
+
+    def remove_tokens_of(self, app_id: str) -> None:
+        """Forget all tokens of an app."""
 
     def purge_tokens(self, now: datetime) -> int:
         """Forget the tokens that expired before *now*; say how many."""

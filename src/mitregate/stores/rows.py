@@ -19,7 +19,7 @@ from mitregate.core.errors import Malformed, StoreError
 from mitregate.core.gates import Gate, Stage
 from mitregate.core.installations import Installation, JenkinsServer
 from mitregate.core.jobs import Attempt, Job, JobState, Outcome
-from mitregate.core.people import App, AppKind, Role, Scope, Token, TokenKind, User
+from mitregate.core.people import App, AppKind, EarlierSecret, Role, Scope, Token, TokenKind, User
 from mitregate.core.rulebook import Rulebook
 from mitregate.ports import Claim, KeptRules
 
@@ -38,6 +38,7 @@ _OUTCOME = msgspec.json.Decoder(Outcome)
 _SCOPES = msgspec.json.Decoder(frozenset[Scope])
 _INSTALLATION = msgspec.json.Decoder(Installation)
 _JENKINS = msgspec.json.Decoder(JenkinsServer)
+_EARLIER = msgspec.json.Decoder(tuple[EarlierSecret, ...])
 _RULEBOOK = msgspec.json.Decoder(Rulebook)
 _DETAIL = msgspec.json.Decoder(dict[str, str])
 
@@ -172,6 +173,7 @@ def app_of(row: Row) -> App:
         name=name,
         client_id=client_id,
         secret_hash=secret_hash,
+        earlier_secrets=_read(_EARLIER, body) if kind == AppKind.OAUTH and body is not None else (),
         scopes=_read(_SCOPES, scopes),
         callback_url=callback_url,
         signing_secret=signing_secret,

@@ -111,6 +111,11 @@ class PeopleTables(RememberedTable):
         """Read all users, by name."""
         return [user_of(row) for row in self._q.users(self._connection)]
 
+    def keep_user(self, user: User) -> None:
+        """Keep a user in place of what it was, under the same name; `Stale` if it is gone."""
+        if not self._change(self._q.keep_user, plain(id=user.id, role=user.role.value)):
+            raise Stale(f"The user {user.name!r} is gone.", advice="Look at the list of users.")
+
     def remove_user(self, user_id: str) -> None:
         """Forget a user with all tokens."""
         self._write(self._q.remove_user, plain(id=user_id))
@@ -152,6 +157,10 @@ class PeopleTables(RememberedTable):
         """Forget a token; say whether it was there."""
         return self._change(self._q.remove_token, plain(id=token_id))
 
+    def remove_tokens_of(self, app_id: str) -> None:
+        """Forget all tokens of an app."""
+        self._write(self._q.remove_tokens_of_app, plain(app_id=app_id))
+
     def purge_tokens(self, now: datetime) -> int:
         """Forget the tokens that expired before *now*; say how many."""
         purged = list(self._q.purge_tokens(self._connection, **plain(now=instant(now))))
@@ -182,7 +191,7 @@ def _is_disabled(app: App | None) -> bool:
 
 
 def _values_of(app: App) -> Values:
-    special = app.connect or app.jenkins
+    special = app.connect or app.jenkins or app.earlier_secrets or None
     return plain(
         id=app.id,
         name=app.name,

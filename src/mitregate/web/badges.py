@@ -62,7 +62,7 @@ def _proof(office: Office, scope: plain.Scope) -> Callable[[UnitOfWork], AppProo
         case "basic" if pair := auth.basic(credentials):
             # jira.js 6 takes an e-mail address for a name, and nothing else; no client id has an @ in it.
             client_id, secret = pair[0].partition("@")[0], pair[1]
-            return lambda uow: AppProof(principal=prove_client(uow, client_id, secret, origin)[1])
+            return lambda uow: AppProof(principal=prove_client(uow, client_id, secret, office.ports.now(), origin)[1])
         case "jwt" if credentials:
             return _signature(office, scope, credentials)
         case "" if token := _token_in(scope["query_string"]):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mitregate.core.changes import Transition
 from mitregate.core.people import Role, Scope
@@ -46,6 +46,26 @@ class NewApp(Body, frozen=True, kw_only=True):
     callback_url: Annotated[str | None, Meta(description="Where to tell it verdicts, by signed webhooks.")] = None
 
 
+class AppChange(Body, frozen=True, kw_only=True):
+    """What is to change about an app; what is left out stays as it is."""
+
+    scopes: Annotated[frozenset[Scope] | UnsetType, Meta(description="What it may do with its deployments.")] = UNSET
+    callback_url: (
+        Annotated[str | None, Meta(description="Where to tell it verdicts; null for nowhere any more.")] | UnsetType
+    ) = UNSET
+
+
+class SecretRenewal(Body, frozen=True, kw_only=True):
+    """How a client secret is to be replaced."""
+
+    old_until: (
+        Annotated[datetime, Meta(description="How long the old one is good; until it is ended if left out.")] | None
+    ) = None
+    at_once: Annotated[
+        bool, Meta(description="Refuse the old one, and the access tokens of the app, from now on, as after a leak.")
+    ] = False
+
+
 class AppToInstall(Body, frozen=True, kw_only=True):
     """A Connect app to be installed."""
 
@@ -73,6 +93,12 @@ class NewUser(Body, frozen=True, kw_only=True):
     """A user to be added."""
 
     name: Name
+    role: Role
+
+
+class UserChange(Body, frozen=True, kw_only=True):
+    """What is to change about a user."""
+
     role: Role
 
 

@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 
 from mitregate.core.people import App, AppKind, Permission, Role, Scope, Token, TokenKind, User
 from mitregate.flows import admit
+from mitregate.flows.amend import Amended
 from mitregate.flows.deliver import address_of
 from mitregate.web.connect_views import ConnectOut, ToldOut, connect_out, told_out
 from mitregate.web.installing import Handled
@@ -43,6 +44,14 @@ class MeOut(View, frozen=True, kw_only=True):
     scopes: tuple[Scope, ...]
 
 
+class EarlierSecretOut(View, frozen=True, kw_only=True):
+    """A client secret that was replaced."""
+
+    until: Annotated[datetime, Meta(description="The last instant; missing if it is good until it is ended.")] | (
+        UnsetType
+    ) = UNSET
+
+
 class AppOut(View, frozen=True, kw_only=True):
     """An app that submits deployments."""
 
@@ -52,9 +61,20 @@ class AppOut(View, frozen=True, kw_only=True):
     client_id: Annotated[str, Meta(description="What it gets access tokens with, if it does.")] | UnsetType = UNSET
     scopes: tuple[Scope, ...]
     callback_url: str | UnsetType = UNSET
+    earlier_secrets: (
+        Annotated[tuple[EarlierSecretOut, ...], Meta(description="Client secrets before its newest.")] | UnsetType
+    ) = UNSET
     connect: Annotated[ConnectOut, Meta(description="What there is to a Connect app besides.")] | UnsetType = UNSET
     jenkins: Annotated[JenkinsOut, Meta(description="What there is to a Jenkins server besides.")] | UnsetType = UNSET
     created_at: datetime
+
+
+class ChangedAppOut(AppOut, frozen=True, kw_only=True):
+    """An app as it is now."""
+
+    signing_secret: (
+        Annotated[str, Meta(description="Signs its callbacks, if it has its first one; shown this once.")] | UnsetType
+    ) = UNSET
 
 
 class HandledAppOut(AppOut, frozen=True, kw_only=True):
@@ -134,10 +154,16 @@ def app_out(app: App) -> AppOut:
         client_id=given(app.client_id if app.secret_hash else None),
         scopes=tuple(sorted(app.scopes)),
         callback_url=given(address_of(app)),
+        earlier_secrets=tuple(EarlierSecretOut(until=given(one.until)) for one in app.earlier_secrets) or UNSET,
         connect=given(connect_out(app.connect) if app.connect is not None else None),
         jenkins=given(jenkins_out(app.jenkins) if app.jenkins is not None else None),
         created_at=app.created_at,
     )
+
+
+def changed_app_out(amended: Amended) -> ChangedAppOut:
+    """Show an app that was changed, this once with a new signing secret."""
+    return ChangedAppOut(**asdict(app_out(amended.app)), signing_secret=given(amended.signing_secret))
 
 
 def handled_app_out(handled: Handled) -> HandledAppOut:

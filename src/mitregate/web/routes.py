@@ -3,6 +3,7 @@
 from litestar import Router
 
 from mitregate.web import (
+    api_amend,
     api_changes,
     api_connect,
     api_deliveries,
@@ -27,6 +28,7 @@ def make_api() -> Router:
         *api_freezes.ROUTES,
         *api_deliveries.ROUTES,
         *api_people.ROUTES,
+        *api_amend.ROUTES,
         *api_connect.ROUTES,
         *api_jenkins.ROUTES,
         *api_server.ROUTES,

@@ -72,6 +72,13 @@ SELECT id, name, role, created_at
 FROM users
 ORDER BY name
 
+-- name: keep_user$
+-- Keeps a user in place of what it was; no row if it is gone.
+UPDATE users
+SET role = :role
+WHERE id = :id
+RETURNING id
+
 -- name: remove_user!
 -- Forgets a user; the tokens go along.
 DELETE FROM users
@@ -113,6 +120,11 @@ ORDER BY created_at DESC, id DESC
 DELETE FROM tokens
 WHERE id = :id
 RETURNING id
+
+-- name: remove_tokens_of_app!
+-- Forgets the tokens of an app.
+DELETE FROM tokens
+WHERE app_id = :app_id
 
 -- name: purge_tokens
 -- Forgets the tokens that expired before an instant.
