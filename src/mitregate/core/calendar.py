@@ -97,7 +97,9 @@ class Period(Struct, frozen=True, kw_only=True):
     def at(self, now: datetime) -> Window | None:
         """Give the span that *now* lies in, the one that ends last; None if it lies in none."""
         found = self._lasting(now)
-        return max(found, key=lambda span: (span.end is None, span.end or now)) if found else None
+        if len(found) > 1:
+            return max(found, key=lambda span: (span.end is None, span.end or now))
+        return found[0] if found else None
 
     def next_edge(self, now: datetime) -> datetime | None:
         """Give an instant after *now* until which nothing changes: a span begins or is over there; None if never."""
@@ -123,8 +125,8 @@ class Period(Struct, frozen=True, kw_only=True):
     def _lasting(self, now: datetime) -> tuple[Window, ...]:
         """Give the spans that hold *now*."""
         again = _year(self.recurrence, now.astimezone(UTC).year).at(now) if self.recurrence is not None else ()
-        is_inside = self.window is not None and self.window.position(now) is Position.OPEN
-        return (self.window, *again) if self.window is not None and is_inside else again
+        once = self.window
+        return again if once is None or once.position(now) is not Position.OPEN else (once, *again)
 
 
 class Freeze(Period, frozen=True, kw_only=True):
@@ -159,7 +161,10 @@ class _Year(Struct, frozen=True, kw_only=True):
 
     def at(self, now: datetime) -> tuple[Window, ...]:
         """Give the spans that hold *now*, in the order of their starts."""
-        return self.spans[bisect_left(self.ends, now) : bisect_right(self.starts, now)]
+        first = bisect_left(self.ends, now)
+        if first == len(self.spans) or self.starts[first] > now:  # as a rule: most of the time nothing holds
+            return ()
+        return self.spans[first : bisect_right(self.starts, now, first)]
 
     def after(self, now: datetime) -> Window | None:
         """Give the first span that begins after *now*."""
@@ -189,8 +194,7 @@ class Calendar(Struct, frozen=True, kw_only=True):
 
     def freezes_now(self, now: datetime) -> tuple[tuple[Freeze, Window], ...]:
         """Give the freezes that hold at *now*, each with the span of it that does."""
-        found = ((freeze, freeze.at(now)) for freeze in self.freezes)
-        return tuple((freeze, span) for freeze, span in found if span is not None)
+        return tuple([(freeze, span) for freeze in self.freezes if (span := freeze.at(now)) is not None])
 
     def is_within_hours(self, now: datetime) -> bool:
         """Tell whether *now* lies in the hours in which the gate may open."""
