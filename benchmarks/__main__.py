@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from benchmarks import decisions, rates, starting, waiters
+from benchmarks import decisions, rates, starting, verdicts, waiters
 from benchmarks.figures import Figure, as_data, show
 from benchmarks.places import Place, prepared, running, serving
 from benchmarks.rates import Bench, Pace
@@ -23,16 +23,23 @@ class Extent(Struct, frozen=True, kw_only=True):
     decisions_s: float
     waiters: int
     idle_s: float
+    slices: int
     is_brief: bool = False
 
 
-SMOKE = Extent(pace=Pace(seconds=0.4, rounds=1, span=100), decisions_s=0.5, waiters=50, idle_s=0.2, is_brief=True)
+SMOKE = Extent(
+    pace=Pace(seconds=0.4, rounds=1, span=100), decisions_s=0.5, waiters=50, idle_s=0.2, slices=3, is_brief=True
+)
 
 
 def full(repeat: int) -> Extent:
     """Give the extent of a real measurement, of *repeat* rounds."""
     return Extent(
-        pace=Pace(seconds=3.0, rounds=repeat, span=5000), decisions_s=10.0, waiters=waiters.WAITERS, idle_s=3.0
+        pace=Pace(seconds=3.0, rounds=repeat, span=5000),
+        decisions_s=10.0,
+        waiters=waiters.WAITERS,
+        idle_s=3.0,
+        slices=20,
     )
 
 
@@ -45,7 +52,7 @@ CASES: dict[str, Callable[[Bench, Extent], list[Figure]]] = {
 }
 """The cases that need a server which runs already."""
 
-NAMES = (*CASES, "start")
+NAMES = ("verdict", *CASES, "start")
 
 
 def measure(engine: str, names: list[str], extent: Extent) -> Iterator[Figure]:
@@ -81,10 +88,9 @@ def main(argv: list[str]) -> int:
         return 0
     extent = SMOKE if options.smoke else full(options.repeat)
     figures: list[Figure] = []
-    for engine in options.database:
-        for figure in measure(engine, options.only, extent):
-            print(f"{figure.engine}: {figure.name}: {figure.median:,.1f} {figure.unit}", file=sys.stderr)
-            figures.append(figure)
+    for figure in _measure_all(options.database, options.only, extent):
+        print(f"{figure.engine}: {figure.name}: {figure.median:,.1f} {figure.unit}", file=sys.stderr)
+        figures.append(figure)
     show(figures)
     if options.json:
         Path(options.json).write_text(json.dumps(as_data(figures), indent=2) + "\n", encoding="utf-8")
@@ -92,6 +98,14 @@ def main(argv: list[str]) -> int:
     if nonsense:
         print(f"These figures make no sense: {', '.join(nonsense)}", file=sys.stderr)
     return 1 if nonsense else 0
+
+
+def _measure_all(engines: list[str], names: list[str], extent: Extent) -> Iterator[Figure]:
+    if "verdict" in names:
+        yield from verdicts.verdicts(extent.pace.rounds, extent.slices)
+    if names := [name for name in names if name != "verdict"]:
+        for engine in engines:
+            yield from measure(engine, names, extent)
 
 
 def _options(argv: list[str]) -> argparse.Namespace:

@@ -8,11 +8,15 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+RATE = "/s"
+"""The unit of what is better the more of it there is; of all else there had better be little."""
+
 
 class Figure(Struct, frozen=True, kw_only=True):
     """One measured quantity, over several rounds.
 
-    Where there is a ceiling, the target is the lowest ratio to it; elsewhere it is what the value must stay below.
+    Where there is a ceiling, the target of a rate is the lowest ratio to it; elsewhere it is what the value must stay
+    below. The ceiling of a time is the time that it would take if there were nothing but its necessary part.
     """
 
     name: str
@@ -35,8 +39,14 @@ class Figure(Struct, frozen=True, kw_only=True):
 
     @property
     def ratios(self) -> list[float]:
-        """The values as parts of the ceilings of the same rounds."""
-        return [value / ceiling for value, ceiling in zip(self.values, self.ceilings, strict=bool(self.ceilings))]
+        """How much of what is possible was reached, each value against the ceiling of the same round."""
+        pairs = zip(self.values, self.ceilings, strict=bool(self.ceilings))
+        return [value / ceiling if self.unit == RATE else ceiling / value for value, ceiling in pairs]
+
+    @property
+    def aims_at_ratio(self) -> bool:
+        """Whether the target speaks of the ratio."""
+        return self.unit == RATE and bool(self.ceilings)
 
     @property
     def is_sane(self) -> bool:
@@ -49,7 +59,7 @@ class Figure(Struct, frozen=True, kw_only=True):
         """Whether the target is met; None if there is none."""
         if self.target is None:
             return None
-        return statistics.median(self.ratios) >= self.target if self.ceilings else self.median < self.target
+        return statistics.median(self.ratios) >= self.target if self.aims_at_ratio else self.median < self.target
 
 
 def together(*rates: float) -> float:
@@ -85,8 +95,7 @@ def as_data(figures: Sequence[Figure]) -> list[dict[str, object]]:
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
-    sign = "≥" if figure.ceilings else "<"
-    unit = "" if figure.ceilings else f" {figure.unit}"
+    sign, unit = ("≥", "") if figure.aims_at_ratio else ("<", f" {figure.unit}")
     return (
         figure.name,
         figure.engine,
