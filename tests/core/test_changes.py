@@ -1,11 +1,8 @@
-from datetime import datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mitregate.core.changes import (
-    AUTOMATIC,
     CLASS_OF,
     INITIAL,
     TRANSITIONS,
@@ -14,12 +11,11 @@ from mitregate.core.changes import (
     StatusClass,
     Transition,
     move,
-    next_step,
     number_of,
     take,
 )
 from mitregate.core.errors import IllegalTransition, Unknown
-from tests.core.making import MICROSECOND, NOW, at, window
+from tests.core.making import NOW, at, window
 
 # Jira Service Management's default workflow for change requests, as `GET /rest/api/3/workflow/search` tells it of a
 # fresh project: from, transition, to.
@@ -159,34 +155,6 @@ def test_steps_are_legal_or_refused(status: Status, transition: Transition) -> N
         assert status.value in refusal.value.message
         assert all(possible.value in refusal.value.advice() for possible in TRANSITIONS[status])
     assert before == copy
-
-
-def test_automatic_steps_are_legal() -> None:
-    """What a change does by itself stands in the table, and only from a status that waits."""
-    assert all(step in TRANSITIONS[status] for status, step in AUTOMATIC.items())
-    assert {CLASS_OF[status] for status in AUTOMATIC} == {StatusClass.WAIT}
-
-
-@pytest.mark.parametrize(
-    ("status", "when", "step"),
-    [
-        (Status.PEER_REVIEW, at(1), None),
-        (Status.PLANNING, at(0), Transition.READY_FOR_IMPLEMENTATION),
-        (Status.PLANNING, at(9), Transition.READY_FOR_IMPLEMENTATION),
-        (Status.AWAITING_CAB, at(1), None),
-        (Status.PENDING, at(1), None),
-        (Status.AWAITING_IMPLEMENTATION, at(1) - MICROSECOND, None),
-        (Status.AWAITING_IMPLEMENTATION, at(1), Transition.START),
-        (Status.AWAITING_IMPLEMENTATION, at(2), Transition.START),
-        (Status.AWAITING_IMPLEMENTATION, at(2) + MICROSECOND, None),
-        (Status.IMPLEMENTING, at(1), None),
-        (Status.CLOSED, at(1), None),
-    ],
-)
-def test_an_approved_change_walks_by_itself(status: Status, when: datetime, step: Transition | None) -> None:
-    """An approved change leaves Planning at once and starts only inside its window; without approval nothing moves."""
-    assert next_step(change(status, 1, 2), is_approved=True, now=when) is step
-    assert next_step(change(status, 1, 2), is_approved=False, now=when) is None
 
 
 @given(st.integers(0, 10**18 - 1), st.booleans())

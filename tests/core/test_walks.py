@@ -8,12 +8,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mitregate.changes.embedded import standing
-from mitregate.core.approvals import Approval, Decision, digest, tally
+from mitregate.core.approvals import Approval, Decision, Tally, digest, tally
 from mitregate.core.calendar import Calendar, Window
-from mitregate.core.changes import Change, Status, Transition, move, next_step
+from mitregate.core.changes import Change, Status, Transition, move
 from mitregate.core.deployments import Commit, Deployment
 from mitregate.core.errors import IllegalTransition
-from mitregate.core.gates import GatingStatus, decide
+from mitregate.core.gates import GatingStatus, Verdict, decide
+from mitregate.core.rulebook import Rulebook
+from mitregate.core.workflow import Workflow, next_step
 from tests.core.making import MICROSECOND, NOW, deployment, gate, with_commits
 from tests.core.strategies import is_in_order, near, windows
 
@@ -83,19 +85,28 @@ def take(walk: Walk, act: Act) -> Walk:
 def approve(walk: Walk) -> Walk:
     """Keep an approval of what is to be seen now."""
     bound = digest(walk.deployment, walk.change.description, walk.change.window)
-    approval = Approval(actor="ann", decision=Decision.APPROVE, at=walk.now, digest=bound)
+    approval = Approval(actor="ann", decision=Decision.APPROVE, at=walk.now, digests=(bound,))
     change = replace(walk.change, approvals=(*walk.change.approvals, approval))
     return replace(walk, change=change, seen=(*walk.seen, walk.sight))
+
+
+def count(walk: Walk) -> Tally:
+    """Count the approvals of what is to be seen now; one is needed."""
+    bound = digest(walk.deployment, walk.change.description, walk.change.window)
+    return tally(walk.change.approvals, {bound}, 1)
 
 
 def advance(walk: Walk) -> Walk:
     """Let the change take the steps that it takes by itself."""
     change = walk.change
-    bound = digest(walk.deployment, change.description, change.window)
-    is_approved = tally(change.approvals, bound).is_complete
-    while step := next_step(change, is_approved=is_approved, now=walk.now):
+    while step := next_step(Workflow(), change, count(walk), walk.now):
         change = move(change, step, walk.now)
     return replace(walk, change=change)
+
+
+def judge(walk: Walk) -> Verdict:
+    """Decide on the gate, with no freezes."""
+    return decide(gate(), standing(Rulebook(), walk.change, count(walk)), Calendar(), walk.now)
 
 
 BEGINNING = Walk(
@@ -116,7 +127,7 @@ def test_no_walk_opens_what_was_not_approved(ahead: list[Act]) -> None:
     walk = BEGINNING
     for act in ahead:
         walk = take(walk, act)
-        verdict = decide(gate(), standing(walk.change, walk.deployment), Calendar(), walk.now)
+        verdict = judge(walk)
         if verdict.status is GatingStatus.ALLOWED:
             start, end = walk.change.window.start, walk.change.window.end
             assert walk.change.status is Status.IMPLEMENTING
@@ -129,4 +140,4 @@ def test_a_walk_can_open() -> None:
     """The walks of this file do lead to an open gate: approved, a change implements by itself."""
     walk = take(BEGINNING, Act(step=Transition.APPROVE, approves=True, advances=True))
     assert walk.change.status is Status.IMPLEMENTING
-    assert decide(gate(), standing(walk.change, walk.deployment), Calendar(), walk.now).status is GatingStatus.ALLOWED
+    assert judge(walk).status is GatingStatus.ALLOWED

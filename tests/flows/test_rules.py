@@ -124,7 +124,7 @@ def test_an_emergency_may_pass(waiting: Waiting, spares: bool, expected: tuple[G
     """An emergency passes the freezes that spare it, and no other; and it keeps no hours."""
     change = replace(waiting.change, type=ChangeType.EMERGENCY)
     waiting.world.transact(lambda uow: uow.changes.keep(change))
-    waiting.approve()
+    waiting.world.do(MANAGER, review.approve, waiting.key)
     freeze = replace(FREEZE, spares_emergencies=spares)
     put_in_force(waiting.world, Rulebook(freezes=(freeze,), hours=(NIGHT,)))
     waiting.world.wake()

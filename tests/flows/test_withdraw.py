@@ -38,7 +38,7 @@ def test_deleting_withdraws_the_gate(waiting: Waiting, is_approved: bool) -> Non
     assert waiting.change.status is (Status.FAILED if is_approved else Status.CANCELED)
     assert {state for _, state in told(waiting.world.jobs())} == {"withdrawn"}
     assert waiting.world.actions(gate.id)[-1] == "gate.withdrawn"
-    assert "The deployment was deleted by its app." in waiting.world.remarks(waiting.key)
+    assert "The deployment was deleted by its app." in waiting.world.remarks(waiting.key)[-1]
 
 
 def test_deleting_twice_is_deleting_once(waiting: Waiting) -> None:

@@ -181,9 +181,10 @@ def principal_of(app: App) -> Principal:
 
 
 def record(
-    app: Principal, update: int = 1, state: State = State.PENDING, *, number: int = 1, label: str | None = "1.0"
+    app: Principal, update: int = 1, state: State = State.PENDING, *, number: int = 1, label: str | None = None
 ) -> Deployment:
-    """Make a record of deployment *number* of an app; *update* is its update sequence number."""
+    """Make a record of deployment *number* of an app, each of its own version; *update* is its update number."""
+    label = label or (f"1.{number - 1}" if number else None)
     made = making.deployment(update, label=label, state=state)
     return replace(
         made,

@@ -16,7 +16,7 @@ from tests.stores import made
 
 ENGINES = ("sqlite", "postgres")
 
-CHILDREN_FIRST: tuple[str, ...] = ("attempts", "jobs", "audit", "change_comments", "changes", "gates")
+CHILDREN_FIRST: tuple[str, ...] = ("attempts", "jobs", "audit", "change_marks", "tracks", "change_comments", "changes", "gates")
 CHILDREN_FIRST += ("rulebooks",)
 CHILDREN_FIRST += ("deployment_properties", "deployments", "tokens", "users", "apps", "meta")
 

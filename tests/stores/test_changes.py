@@ -15,7 +15,7 @@ from tests.stores.made import AGO, LATER, NOW, change, entry, keep
 async def test_a_change_comes_back_as_it_was(store: Store) -> None:
     """A change gets a number when it is kept, and is read with it and with everything else, offsets included."""
     start = datetime(2026, 3, 1, 22, tzinfo=timezone(timedelta(hours=1)))
-    approval = Approval(actor="ann", decision=Decision.APPROVE, at=NOW, digest="d", comment="ok")
+    approval = Approval(actor="ann", decision=Decision.APPROVE, at=NOW, digests=("d", "e"), comment="ok")
     given = change(type=ChangeType.EMERGENCY, window=Window(start=start), approvals=(approval,), description="x\n'y'")
     kept = await store.transact(lambda uow: uow.changes.add(given))
     assert (kept.number > 0, kept.title) == (True, given.title)

@@ -1,134 +1,262 @@
 """The embedded change system: changes live in our own database, and no server is needed (domain.md §4).
 
 A change is opened in the transaction that opens its gate. Once its approvals are complete it walks by itself through
-planning to Awaiting implementation, and inside its window on to Implementing; how its deployment ends is written to it.
+planning to Awaiting implementation, and inside its window on to Implementing, as far as the operator's workflow has it
+so. Several deployments may rely on one change; how the last of them ends moves it on.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from mitregate.core.approvals import digest, tally
+from mitregate.core.approvals import Tally, tally
 from mitregate.core.audit import SYSTEM
-from mitregate.core.changes import (
-    AUTOMATIC,
-    CLASS_OF,
-    TRANSITIONS,
-    Change,
-    ChangeType,
-    Comment,
-    Status,
-    StatusClass,
-    Transition,
-    move,
-    next_step,
-    number_of,
-)
-from mitregate.core.deployments import Deployment, State
+from mitregate.core.binding import accepted
+from mitregate.core.catalogue import approves
+from mitregate.core.changes import FIRST, Change, ChangeType, Comment, Status, move, number_of
+from mitregate.core.conflicts import Conflict, concerned, is_planned, mark_of, overlap
+from mitregate.core.deployments import Deployment, DeploymentKey, State
 from mitregate.core.errors import Unknown
-from mitregate.core.gates import Standing
-from mitregate.core.matching import describe, title
-from mitregate.ports import UnitOfWork
+from mitregate.core.gates import Gate, Standing
+from mitregate.core.matching import How, describe, mark, title
+from mitregate.core.reach import subject_of
+from mitregate.core.risk import COUNTED, Assessment, higher
+from mitregate.core.rulebook import Rulebook, services_by_id
+from mitregate.core.services import plain_id
+from mitregate.core.workflow import approvals_needed, class_of, last_steps, moves_by_itself, next_step
+from mitregate.ports import UnitOfWork, Wish
 
-ENDINGS: dict[State, tuple[Transition, ...]] = {
-    State.SUCCESSFUL: (Transition.COMPLETE, Transition.CANCEL, Transition.DECLINE),
-    State.FAILED: (Transition.FAIL, Transition.CANCEL, Transition.DECLINE),
-    State.ROLLED_BACK: (Transition.FAIL, Transition.CANCEL, Transition.DECLINE),
-    State.CANCELLED: (Transition.CANCEL, Transition.FAIL, Transition.DECLINE),
-}
-"""How the end of a deployment moves a change that is still under way: the first transition that is possible.
-
-Whatever the status, one is, so that no change stays open for a deployment that is over. A deployment cancelled after
-its gate had opened fails the change: from Implementing the workflow has no way to Canceled. From Awaiting CAB approval
-there is none either, so that change is declined.
-"""
+NEIGHBOURS = 100
+"""Changes that are looked at in search of conflicts, at most."""
 
 
 class Embedded:
     """Changes in our own database."""
 
-    def open(self, uow: UnitOfWork, deployment: Deployment, requested_by: str, now: datetime) -> Standing:
-        """Open a change for a deployment, in the transaction at hand."""
+    def find(self, uow: UnitOfWork, deployment: Deployment) -> tuple[str, How] | None:
+        """Find the open change that a deployment shares with others: deployed before, or of exactly the same title."""
+        named = title(deployment, uow.rules.current().book.titles)
+        found = uow.changes.open_for(mark(deployment), named, deployment.key.app_id)
+        if found is None or not found[0].is_open:
+            return None
+        change, is_marked = found
+        return change.key, How.REDEPLOYED if is_marked else How.TITLED
+
+    def is_open(self, uow: UnitOfWork, change_key: str) -> bool:
+        """Say whether there is a change of that key, and something can still come of it."""
+        change = _find(uow, change_key)
+        return change is not None and change.is_open
+
+    def open(self, uow: UnitOfWork, deployment: Deployment, wish: Wish, requested_by: str, now: datetime) -> str:
+        """Open a change for a deployment, in the transaction at hand; give its key."""
         change = uow.changes.add(
             Change(
                 number=0,
                 title=title(deployment, uow.rules.current().book.titles),
                 description=describe(deployment),
+                app_id=deployment.key.app_id,
+                type=wish.type,
+                template=wish.template,
+                risk=wish.assessment.risk,
+                risk_why=wish.assessment.why,
+                services=_services(deployment),
+                status=FIRST[wish.type],
                 requested_by=requested_by,
                 created_at=now,
                 updated_at=now,
             )
         )
-        return standing(change, deployment)
+        uow.changes.mark(change.number, _marks(change, deployment))
+        if wish.note:
+            _say(uow, change.number, wish.note, now)
+        return change.key
+
+    def join(
+        self, uow: UnitOfWork, change_key: str, deployment: Deployment, assessment: Assessment, now: datetime
+    ) -> None:
+        """Let one more deployment rely on a change that is there."""
+        change = _find(uow, change_key)
+        if change is None or not change.is_open:
+            return
+        joined = _concerning(change, deployment, assessment)
+        if joined != change:
+            uow.changes.keep(replace(joined, updated_at=now))
+        uow.changes.mark(change.number, _marks(joined, deployment))
+        where = deployment.environment.display_name or deployment.environment.id
+        _say(uow, change.number, f"{deployment.display_name} to {where} relies on this change, too.", now)
 
     def look(self, uow: UnitOfWork, change_key: str, deployment: Deployment) -> Standing | None:
         """Say how a change stands, without moving it; None if it cannot be found."""
-        change = self._find(uow, change_key)
-        return standing(change, deployment) if change is not None else None
+        change = _find(uow, change_key)
+        if change is None:
+            return None
+        book = uow.rules.current().book
+        return standing(book, change, _tally(uow, book, change, deployment))
 
     def advance(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> Standing | None:
         """Let a change take the steps that it takes by itself, and say how it stands; None if it cannot be found."""
-        change = self._find(uow, change_key)
+        change = _find(uow, change_key)
         if change is None:
             return None
-        seen = digest(deployment, change.description, change.window)
-        is_approved = tally(change.approvals, seen).is_complete
+        book = uow.rules.current().book
+        given = _tally(uow, book, change, deployment)
         moved = change
-        while step := next_step(moved, is_approved=is_approved, now=now):
+        while step := next_step(book.workflow, moved, given, now):
             moved = move(moved, step, now)
         if moved is not change:
             uow.changes.keep(moved)
-            self._say(uow, change.number, f"Moved from {change.status.value} to {moved.status.value}.", now)
-        return standing(moved, deployment)
+            _say(uow, change.number, f"Moved from {change.status.value} to {moved.status.value}.", now)
+        return standing(book, moved, given)
 
-    def describe(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
-        """Let a change say what its deployment says of itself by now: nobody shall approve what they did not read."""
-        change = self._find(uow, change_key)
-        if change is None or CLASS_OF[change.status] is StatusClass.STOP:
+    def describe(
+        self, uow: UnitOfWork, change_key: str, deployment: Deployment, assessment: Assessment, now: datetime
+    ) -> None:
+        """Let a change say what its deployment says of itself by now: nobody shall approve what they did not read.
+
+        Of several deployments the one that has relied on it for longest speaks; of a change that was prepared, none.
+        """
+        change = _find(uow, change_key)
+        if change is None or not change.is_open:
             return
-        named = title(deployment, uow.rules.current().book.titles)
-        described = replace(change, title=named, description=describe(deployment))
+        described = _concerning(change, deployment, assessment)
+        if not change.is_prepared and _speaker(uow.gates.sharing(change.key)) == deployment.key:
+            named = title(deployment, uow.rules.current().book.titles)
+            is_taken = named != change.title and uow.changes.is_titled(named, change.app_id)
+            described = replace(
+                described,
+                title=named,
+                description=describe(deployment),
+                is_twin=is_taken or (change.is_twin and named == change.title),
+            )
+        uow.changes.mark(change.number, _marks(described, deployment))
         if described != change:
             uow.changes.keep(replace(described, updated_at=now))
-            self._say(uow, change.number, "The deployment was submitted anew, and describes itself otherwise.", now)
+            _say(uow, change.number, "The deployment was submitted anew, and describes itself otherwise.", now)
 
-    def finish(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
-        """Tell a change how its deployment ended, and move it where the workflow allows that."""
-        change = self._find(uow, change_key)
+    def finish(self, uow: UnitOfWork, change_key: str, outcome: State, now: datetime, note: str = "") -> None:
+        """Tell a change that a deployment which relied on it has ended, after its gate was kept so."""
+        # Locked before the others are looked at: of two that end at the same time, one is the last.
+        change = _find(uow, change_key)
         if change is None:
             return
-        text = f"The deployment ended: {deployment.state.value}."
-        if CLASS_OF[change.status] is not StatusClass.STOP:
-            steps = ENDINGS[deployment.state]
-            moved = move(change, next(step for step in steps if step in TRANSITIONS[change.status]), now)
-            uow.changes.keep(moved)
-            text += f" Moved from {change.status.value} to {moved.status.value}."
-        self._say(uow, change.number, text, now)
+        text = note or f"The deployment ended: {outcome.value}."
+        if change.is_open:
+            others = uow.gates.sharing(change.key)
+            relying = sum(gate.relies for gate in others)
+            if relying:
+                text += f" {relying} more {'relies' if relying == 1 else 'rely'} on this change."
+            else:
+                text += self._close(uow, change, _lasting(others, outcome), now)
+        _say(uow, change.number, text, now)
+
+    def conflicts(self, uow: UnitOfWork, change_key: str) -> tuple[Conflict, ...]:
+        """Give the open changes that would touch the same services at the same time."""
+        change = _find(uow, change_key)
+        return tuple(_conflicts(uow, uow.rules.current().book, change)) if change is not None else ()
+
+    def touch(self, uow: UnitOfWork, change_key: str, now: datetime) -> None:
+        """Let those be decided anew whose change conflicts with this one, where the rules make something of that."""
+        book = uow.rules.current().book
+        change = _find(uow, change_key) if book.conflicts.more_approvals else None
+        for conflict in _conflicts(uow, book, change) if change is not None else ():
+            uow.gates.wake_those_of(conflict.key, now)
 
     def comment(self, uow: UnitOfWork, change_key: str, text: str, now: datetime) -> None:
         """Leave a remark by Mitregate on a change."""
-        if self._find(uow, change_key) is not None:
-            self._say(uow, number_of(change_key), text, now)
+        if _find(uow, change_key) is not None:
+            _say(uow, number_of(change_key), text, now)
 
-    def _find(self, uow: UnitOfWork, change_key: str) -> Change | None:
-        try:
-            return uow.changes.get(number_of(change_key))
-        except Unknown:
-            return None
+    def _close(self, uow: UnitOfWork, change: Change, outcome: State, now: datetime) -> str:
+        """Move a change on which no deployment relies any more, and say so."""
+        book = uow.rules.current().book
+        if change.is_prepared and outcome is State.CANCELLED:
+            return " The change stays open, as it was prepared by hand."
+        moved = change
+        for step in last_steps(book.workflow, change.status, outcome):
+            moved = move(moved, step, now)
+        if moved is change:
+            return " The change stays open."
+        self.touch(uow, change.key, now)
+        uow.changes.keep(moved)
+        return f" Moved from {change.status.value} to {moved.status.value}."
 
-    def _say(self, uow: UnitOfWork, number: int, text: str, now: datetime) -> None:
-        uow.changes.add_comment(number, Comment(author=SYSTEM, body=text, at=now))
 
-
-def standing(change: Change, deployment: Deployment) -> Standing:
-    """Say how an embedded *change* stands towards the *deployment* that waits for it."""
+def standing(book: Rulebook, change: Change, given: Tally) -> Standing:
+    """Say how *change* stands by the rules of *book*, with its approvals as they were counted."""
     return Standing(
         key=change.key,
         status=change.status.value,
-        status_class=CLASS_OF[change.status],
+        status_class=class_of(book.workflow, change.status),
         is_declined=change.status is Status.DECLINED,
-        moves_by_itself=change.status in AUTOMATIC,
+        moves_by_itself=moves_by_itself(book.workflow, change.status),
         is_emergency=change.type is ChangeType.EMERGENCY,
         window=change.window,
-        approvals=tally(change.approvals, digest(deployment, change.description, change.window)),
+        approvals=given,
     )
+
+
+def _find(uow: UnitOfWork, change_key: str) -> Change | None:
+    try:
+        return uow.changes.get(number_of(change_key))
+    except Unknown:
+        return None
+
+
+def _say(uow: UnitOfWork, number: int, text: str, now: datetime) -> None:
+    uow.changes.add_comment(number, Comment(author=SYSTEM, body=text, at=now))
+
+
+def _tally(uow: UnitOfWork, book: Rulebook, change: Change, deployment: Deployment) -> Tally:
+    """Count the approvals of a change that hold for a deployment, and those that it needs."""
+    is_preapproved = change.type is ChangeType.STANDARD and any(
+        template.name == change.template and approves(template, subject_of(deployment), change.risk)
+        for template in book.standard
+    )
+    more = book.conflicts.more_approvals
+    if more and not any(conflict.is_earlier for conflict in _conflicts(uow, book, change)):
+        more = 0
+    needed = approvals_needed(book.workflow, change, is_preapproved=is_preapproved, more=more)
+    return tally(change.approvals, accepted(change, deployment, book.titles), needed)
+
+
+def _conflicts(uow: UnitOfWork, book: Rulebook, change: Change) -> Iterator[Conflict]:
+    if not change.services or not is_planned(change.window):
+        return
+    ids = concerned(services_by_id(book), change.services)
+    for other in uow.changes.beside(change.number, map(mark_of, ids), NEIGHBOURS):
+        if is_planned(other.window) and overlap(change.window, other.window):
+            yield Conflict(
+                key=other.key,
+                title=other.title,
+                status=other.status.value,
+                window=other.window,
+                services=tuple(one for one in other.services if one in ids),
+                is_earlier=other.number < change.number,
+            )
+
+
+def _services(deployment: Deployment) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(plain_id(one) for one in deployment.associations.services if one.strip()))
+
+
+def _marks(change: Change, deployment: Deployment) -> tuple[str, ...]:
+    return (mark(deployment), *map(mark_of, change.services))
+
+
+def _concerning(change: Change, deployment: Deployment, assessment: Assessment) -> Change:
+    """Give *change* as it is when it concerns *deployment* as well: its services, and a risk that never falls."""
+    services = tuple(dict.fromkeys((*change.services, *_services(deployment))))
+    risk = higher(change.risk, assessment.risk)
+    why = change.risk_why if risk is change.risk else assessment.why
+    return replace(change, services=services, risk=risk, risk_why=why)
+
+
+def _speaker(gates: Iterable[Gate]) -> DeploymentKey | None:
+    return next((gate.key for gate in gates if gate.relies), None)
+
+
+def _lasting(gates: Iterable[Gate], outcome: State) -> State:
+    """Say how it ended in all: by the last deployment that did anything, if the last one of all did not."""
+    earlier = [gate.outcome for gate in gates if gate.outcome in COUNTED]
+    return earlier[-1] if outcome is State.CANCELLED and earlier and earlier[-1] is not None else outcome

@@ -1,12 +1,13 @@
 """Approvals: who has decided on a change, and on what exactly (domain.md §5).
 
-An approval is bound to what was seen: the digest of the deployment, its version and commits, the window and the
-description. When one of these changes, the approval is stale and is asked for again. For now one approval is enough;
-the trees of rules (count, all, any, sequence) and the four-eyes rule belong in `tally`.
+An approval is bound to what was seen: the digests of the deployments that waited, each with its version and commits,
+the window and the description. When one of these changes, the approval is stale and is asked for again. Which try of a
+pipeline deploys it makes no difference (docs/decisions/0015). For now so many approvals are enough; the trees of rules
+(count, all, any, sequence) and the four-eyes rule belong in `tally`.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -15,9 +16,6 @@ from msgspec import Struct
 
 from mitregate.core.calendar import Window
 from mitregate.core.deployments import Deployment
-
-NEEDED = 1
-"""Approvals that a change needs."""
 
 
 class Decision(StrEnum):
@@ -28,12 +26,12 @@ class Decision(StrEnum):
 
 
 class Approval(Struct, frozen=True, kw_only=True):
-    """One person's decision on a change, bound by *digest* to what that person saw."""
+    """One person's decision on a change, bound by `digests` to all that this person saw."""
 
     actor: str
     decision: Decision
     at: datetime
-    digest: str
+    digests: tuple[str, ...]
     comment: str = ""
 
 
@@ -54,12 +52,13 @@ def digest(deployment: Deployment, description: str, window: Window) -> str:
     """Compute what an approval binds to: SHA-256 in hex over everything that an approver judges.
 
     Args:
-        deployment: what is to be deployed: identity, project, environment, version and commits count.
+        deployment: what is to be deployed: app, project, environment, version and commits count.
         description: the description of the change.
         window: the planned start and end of the change.
     """
     seen = (
-        deployment.key,
+        deployment.key.app_id,
+        deployment.key.environment_id,
         deployment.project,
         deployment.environment,
         deployment.version,
@@ -67,12 +66,26 @@ def digest(deployment: Deployment, description: str, window: Window) -> str:
         description,
         window,
     )
-    return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()
+    return _hash(seen)
 
 
-def tally(approvals: Iterable[Approval], seen: str) -> Tally:
-    """Count the approvals that hold for the digest *seen*; one person counts once."""
-    approved = {(approval.actor, approval.digest) for approval in approvals if approval.decision is Decision.APPROVE}
-    met = {actor for actor, given in approved if given == seen}
-    stale = {actor for actor, _ in approved} - met
-    return Tally(met=len(met), needed=NEEDED, stale=len(stale))
+def digest_of_plan(title: str, description: str, window: Window, covers: object) -> str:
+    """Compute what an approval binds to while there is no deployment: all that a change says by itself."""
+    return _hash((title, description, window, covers))
+
+
+def sight(digests: Iterable[str]) -> str:
+    """Make one digest of all that an approver sees; empty if there is nothing to be seen."""
+    found = sorted(set(digests))
+    return found[0] if len(found) == 1 else _hash(found) if found else ""
+
+
+def tally(approvals: Iterable[Approval], seen: Collection[str], needed: int) -> Tally:
+    """Count the approvals that hold for one of the digests *seen*; one person counts once."""
+    given = [approval for approval in approvals if approval.decision is Decision.APPROVE]
+    met = {approval.actor for approval in given if not frozenset(seen).isdisjoint(approval.digests)}
+    return Tally(met=len(met), needed=needed, stale=len({approval.actor for approval in given} - met))
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()

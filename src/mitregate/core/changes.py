@@ -6,8 +6,8 @@ changes nothing. Names repeat (three statuses can be approved, five cancelled), 
 status it starts from. The table is Jira Service Management's default workflow for change management, plus Implementing
 → Failed (domain.md §4).
 
-Two more tables stand beside it: `CLASS_OF` says what a status means for a gate, and `AUTOMATIC` which transitions an
-approved change takes by itself.
+A second table stands beside it: `CLASS_OF` says what a status means for a gate, out of the box. Which transitions a
+change takes by itself, and what statuses mean where an operator wants it otherwise, is in `core.workflow`.
 """
 
 import re
@@ -18,8 +18,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mitregate.core.approvals import Approval
-from mitregate.core.calendar import Position, Window
+from mitregate.core.calendar import Window
+from mitregate.core.control import is_like
+from mitregate.core.deployments import Deployment
 from mitregate.core.errors import IllegalTransition, Unknown
+from mitregate.core.risk import Risk
 
 KEY_PREFIX = "CHG-"
 """What the keys of embedded changes begin with; the whole has the form of a Jira issue key."""
@@ -123,12 +126,6 @@ CLASS_OF: dict[Status, StatusClass] = {
     Status.CLOSED: StatusClass.STOP,
 }
 
-AUTOMATIC: dict[Status, Transition] = {
-    Status.PLANNING: Transition.READY_FOR_IMPLEMENTATION,
-    Status.AWAITING_IMPLEMENTATION: Transition.START,
-}
-"""What a change whose approvals are complete does by itself; it starts only inside its window (domain.md §4)."""
-
 
 class ChangeType(StrEnum):
     """How much ceremony a change needs."""
@@ -138,13 +135,50 @@ class ChangeType(StrEnum):
     EMERGENCY = "emergency"
 
 
+FIRST: dict[ChangeType, Status] = {
+    ChangeType.NORMAL: INITIAL,
+    ChangeType.EMERGENCY: INITIAL,
+    ChangeType.STANDARD: Status.AWAITING_IMPLEMENTATION,
+}
+"""The status in which a change of each type is opened: what is approved beforehand needs no review."""
+
+
+class Coverage(Struct, frozen=True, kw_only=True):
+    """Which deployments a change is for that was prepared before there were any; names or patterns."""
+
+    project: str
+    environment: str
+    version: str
+
+    def includes(self, deployment: Deployment) -> bool:
+        """Tell whether *deployment* is one of them."""
+        environment = deployment.environment
+        return (
+            is_like(deployment.project, self.project)
+            and is_like(deployment.version, self.version)
+            and any(is_like(name, self.environment) for name in (environment.display_name, environment.id))
+        )
+
+
 class Change(Struct, frozen=True, kw_only=True):
-    """An embedded change request; `number` is given by the store and makes the key."""
+    """An embedded change request; `number` is given by the store and makes the key.
+
+    `app_id` is the app whose deployments find it by its title, empty if somebody prepared it by hand: then everybody's
+    do. A `twin` has the title of another open change, and is not found by it. `services` are the plain ids of what it
+    concerns, `template` names the standard change that it was opened of, `covers` says what it was prepared for.
+    """
 
     number: int
     title: str
     description: str
+    app_id: str = ""
+    is_twin: bool = False
     type: ChangeType = ChangeType.NORMAL
+    template: str = ""
+    risk: Risk = Risk.LOW
+    risk_why: str = ""
+    services: tuple[str, ...] = ()
+    covers: Coverage | None = None
     status: Status = INITIAL
     window: Window = Window()
     approvals: tuple[Approval, ...] = ()
@@ -157,6 +191,16 @@ class Change(Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         """The key people use, such as CHG-42."""
         return f"{KEY_PREFIX}{self.number}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can still come of it."""
+        return CLASS_OF[self.status] is not StatusClass.STOP
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether somebody made it by hand, before a deployment asked for it."""
+        return not self.app_id
 
 
 class Comment(Struct, frozen=True, kw_only=True):
@@ -197,11 +241,3 @@ def take(status: Status, transition: Transition) -> Status:
 def move(change: Change, transition: Transition, now: datetime) -> Change:
     """Give *change* as it is after *transition*, taken at *now*; illegal transitions are refused as by `take`."""
     return replace(change, status=take(change.status, transition), updated_at=now)
-
-
-def next_step(change: Change, *, is_approved: bool, now: datetime) -> Transition | None:
-    """Say which transition *change* takes by itself at *now*, if any."""
-    transition = AUTOMATIC.get(change.status) if is_approved else None
-    if transition is Transition.START and change.window.position(now) is not Position.OPEN:
-        return None
-    return transition

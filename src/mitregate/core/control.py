@@ -53,6 +53,22 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Tell whether the rule speaks of *name*, of that type."""
         return (self.type is None or self.type is kind) and is_like(name, self.name)
 
+    @property
+    def said(self) -> str:
+        """The rule in words."""
+        kind = f" ({self.type.value})" if self.type is not None else ""
+        return f"{self.name}{kind}: {self.control.value.replace('_', ' ')}"
+
+
+class UnknownService(StrEnum):
+    """What becomes of a gated deployment that names a service which the rulebook does not know.
+
+    It is told to whoever submits it in any case, as Jira does; `refuse` makes its gate invalid as long as that is so.
+    """
+
+    REPORT = "report"
+    REFUSE = "refuse"
+
 
 class Matrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who is change controlled; on each side the first rule that fits counts."""
@@ -60,6 +76,7 @@ class Matrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     projects: tuple[Rule, ...] = ()
     runbooks: tuple[Rule, ...] = ()
     environments: tuple[Rule, ...] = ()
+    unknown_services: UnknownService = UnknownService.REPORT
 
 
 NOTHING_SAID = Matrix()

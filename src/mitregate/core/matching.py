@@ -1,13 +1,17 @@
 """Matching says which change a deployment waits for (domain.md §3).
 
 The rules, the first that answers wins: (1) a change number supplied with the deployment, (2) the change of an earlier
-deployment of the same version, if still open, (3) an open change of exactly the same title, (4) a new change. Rule 4
-stands here; the others come before it.
+deployment of the same version, if still open, (3) an open change of exactly the same title, (4) a new change. Once
+related, only that change is ever looked at for this deployment.
 """
 
+import hashlib
 from collections.abc import Mapping
+from enum import StrEnum
 from string import Formatter
 from types import MappingProxyType
+
+import msgspec
 
 from mitregate.core.deployments import Deployment
 from mitregate.core.errors import Malformed
@@ -29,6 +33,43 @@ FIELDS = frozenset({"product", "project", "version", "environment"})
 
 ANY_PRODUCT = "*"
 """Stands for every product that has no title of its own."""
+
+
+NUMBER = "changeRequest"
+"""The property by which a submission names the change of its deployments; no other one is looked for or made then."""
+
+NUMBERS = (
+    NUMBER,
+    "Octopus.JiraServiceManagement.ChangeRequest.Number",
+    "Octopus.JiraServiceManagement.ChangeRequest.IssueNumber",
+)
+"""Names of that property, in the order in which they are looked for; the others are variables of Octopus."""
+
+TYPE = "changeType"
+"""The property by which a submission says which type of change it wants: `normal`, `standard` or `emergency`."""
+
+
+class How(StrEnum):
+    """How the change of a gate was found."""
+
+    SUPPLIED = "supplied"
+    ASSOCIATED = "associated"
+    REDEPLOYED = "redeployed"
+    TITLED = "titled"
+    CREATED = "created"
+
+
+def supplied(deployment: Deployment) -> str | None:
+    """Give the number that *deployment* names as its change, if it does, in upper case and without spaces around."""
+    given = (deployment.properties.get(name, "").strip().upper() for name in NUMBERS)
+    return next((number for number in given if number), None)
+
+
+def mark(deployment: Deployment) -> str:
+    """Give what *deployment* shares with those that deploy the same again: app, project, environment and version."""
+    key = deployment.key
+    same = (key.app_id, deployment.project, key.environment_id, deployment.version)
+    return f"deploys {hashlib.sha256(msgspec.json.encode(same)).hexdigest()[:32]}"
 
 
 def title(deployment: Deployment, templates: Mapping[str, str] = MappingProxyType({})) -> str:

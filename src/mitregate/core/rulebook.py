@@ -13,12 +13,18 @@ from msgspec import Meta, Struct
 from typing_extensions import override
 
 from mitregate.core.calendar import Calendar, Freeze, Period, Window
+from mitregate.core.catalogue import Template
+from mitregate.core.changes import Status
+from mitregate.core.conflicts import Conflicts
 from mitregate.core.control import Matrix
 from mitregate.core.errors import Malformed
 from mitregate.core.matching import check_title
 from mitregate.core.reach import Reach, Subject
+from mitregate.core.recurrence import zone_of
 from mitregate.core.services import Found, Group, Service, by_id, find, plain_id
 from mitregate.core.times import Times, periods
+from mitregate.core.waiting import Waiting, check_waiting
+from mitregate.core.workflow import Workflow
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
@@ -55,11 +61,16 @@ class FreezeRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Rulebook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an operator decides about change control.
 
-    `titles` are the titles of changes by the product that deploys, with `*` for all others.
+    `titles` are the titles of changes by the product that deploys, with `*` for all others. `standard` is the catalogue
+    of standard changes; of these and of `waiting` the first that reaches a deployment counts.
     """
 
     control: Matrix = Matrix()
     titles: dict[str, str] = {}
+    workflow: Workflow = Workflow()
+    standard: tuple[Template, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    conflicts: Conflicts = Conflicts()
     services: tuple[Service, ...] = ()
     groups: tuple[Group, ...] = ()
     hours: tuple[Hours, ...] = ()
@@ -81,7 +92,7 @@ def spell_path(path: tuple[str | int, ...]) -> str:
 
 def problems(book: Rulebook) -> list[Problem]:
     """Find what is wrong in *book* beyond its form: names used twice or not there, times that make no sense."""
-    return [*_repeated(book), *_missing(book), *_untimely(book), *_untitled(book)]
+    return [*_repeated(book), *_missing(book), *_untimely(book), *_untitled(book), *_unworkable(book)]
 
 
 def calendar_for(book: Rulebook, subject: Subject, *, is_emergency: bool = False) -> Calendar:
@@ -117,6 +128,11 @@ def spans_of(book: Rulebook, freeze: FreezeRule, now: datetime) -> tuple[Window 
 def services_named(book: Rulebook, ids: Iterable[str]) -> Found:
     """Find the services of *book* that *ids* name."""
     return find(_made(_Same(book)).services, ids)
+
+
+def services_by_id(book: Rulebook) -> dict[str, Service]:
+    """List the services of *book* under each of their ids."""
+    return _made(_Same(book)).services
 
 
 class _Made(Struct, frozen=True, kw_only=True):
@@ -160,7 +176,7 @@ def _freezes(rule: FreezeRule, holidays: tuple[HolidaySet, ...]) -> tuple[Freeze
 
 
 def _repeated(book: Rulebook) -> Iterator[Problem]:
-    for section in ("services", "groups", "hours", "holidays", "freezes"):
+    for section in ("standard", "waiting", "services", "groups", "hours", "holidays", "freezes"):
         seen: set[str] = set()
         for number, one in enumerate(getattr(book, section)):
             ids = one.ids if isinstance(one, Service) else {one.name.strip().casefold()}
@@ -195,6 +211,20 @@ def _untimely(book: Rulebook) -> Iterator[Problem]:
 def _untitled(book: Rulebook) -> Iterator[Problem]:
     for product, template in book.titles.items():
         yield from _try(("titles", product), partial(check_title, template))
+
+
+def _unworkable(book: Rulebook) -> Iterator[Problem]:
+    for word in book.workflow.statuses:
+        if word not in set(Status):
+            known = ", ".join(Status)
+            yield Problem(path=("workflow", "statuses", word), message=f"There is no status {word!r}, but {known}.")
+    for number, template in enumerate(book.standard):
+        if template.reach == Reach():
+            said = "It reaches every deployment; say in reach which ones are approved beforehand."
+            yield Problem(path=("standard", number, "reach"), message=said)
+        yield from _try(("standard", number, "zone"), partial(zone_of, template.zone))
+    for number, waiting in enumerate(book.waiting):
+        yield from _try(("waiting", number), partial(check_waiting, waiting))
 
 
 def _try(path: tuple[str | int, ...], make: Callable[[], object]) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from mitregate.core.approvals import Tally
 from mitregate.core.calendar import Position, Window
 from mitregate.core.changes import StatusClass
+from mitregate.core.waiting import Patience
 
 
 class GatingStatus(StrEnum):
@@ -37,6 +38,9 @@ class ReasonCode(StrEnum):
     CHANGE_CLOSED = "change_closed"
     MISCONFIGURED = "misconfigured"
     KEY_COLLISION = "key_collision"
+    UNKNOWN_SERVICE = "unknown_service"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
 
 
 class Reason(Struct, frozen=True, kw_only=True):
@@ -51,7 +55,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """A gating status with all its reasons.
 
     `wake_at` is when to decide again at the latest, `good_until` the last instant at which an `allowed` holds,
-    `opens_at` when the gate can open at the earliest (None: as soon as what is missing is done, or never).
+    `opens_at` when the gate can open at the earliest (None: as soon as what is missing is done, or never), `ends_at`
+    when it is prevented if nobody decides.
     """
 
     status: GatingStatus
@@ -59,6 +64,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     wake_at: datetime | None = None
     good_until: datetime | None = None
     opens_at: datetime | None = None
+    ends_at: datetime | None = None
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -76,6 +82,24 @@ class Standing(Struct, frozen=True, kw_only=True):
     is_emergency: bool = False
     window: Window = Window()
     approvals: Tally | None = None
+
+    def is_undecided(self, now: datetime) -> bool:
+        """Tell whether somebody has yet to decide, and could."""
+        is_complete = self.approvals is not None and self.approvals.is_complete
+        is_asked = self.status_class is StatusClass.WAIT or self.approvals is not None
+        is_over = self.status_class is StatusClass.STOP or self.window.position(now) is Position.OVER
+        return is_asked and not is_complete and not is_over
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What the rules say of one gate beside its calendar.
+
+    `faults` are what is wrong with what they refer to, and make it invalid; `patience` is how long it may wait for a
+    decision.
+    """
+
+    faults: tuple[Reason, ...] = ()
+    patience: Patience = Patience()
 
 
 BASE: dict[tuple[StatusClass, Position], tuple[GatingStatus, ReasonCode]] = {

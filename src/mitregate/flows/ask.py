@@ -6,8 +6,9 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mitregate.core.approvals import digest
+from mitregate.core.approvals import sight
 from mitregate.core.audit import Entry
+from mitregate.core.binding import shown
 from mitregate.core.changes import TRANSITIONS, Change, Comment, Transition, number_of
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Unknown
@@ -115,10 +116,9 @@ def change(uow: UnitOfWork, key: str, principal: Principal) -> ChangeView:
 
 
 def digest_of(uow: UnitOfWork, change: Change, gates: Sequence[Gate]) -> str:
-    """Give the digest of what an approver of *change* judges by, of the newest of *gates* that waits; empty if none."""
-    held = [gate for gate in gates if gate.stage is Stage.HELD]
-    waiting = uow.deployments.get(held[-1].key) if held else None
-    return digest(waiting, change.description, change.window) if waiting is not None else ""
+    """Give the digest of all that an approver of *change* judges by, which waits at *gates*; empty if there is none."""
+    found = uow.deployments.get_all([gate.key for gate in gates if gate.is_waiting])
+    return sight(shown(change, found.values()))
 
 
 def changes(uow: UnitOfWork, query: ChangeQuery, principal: Principal) -> list[Change]:

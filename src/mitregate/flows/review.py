@@ -2,29 +2,41 @@
 
 from datetime import datetime
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from mitregate.core.approvals import Approval, Decision, digest, tally
+from mitregate.core.approvals import Approval, Decision, sight
 from mitregate.core.audit import Action
-from mitregate.core.calendar import planned
+from mitregate.core.binding import shown
+from mitregate.core.calendar import Window, planned
 from mitregate.core.changes import (
-    CLASS_OF,
+    FIRST,
     TRANSITIONS,
     Change,
+    ChangeType,
     Comment,
-    StatusClass,
+    Coverage,
+    Status,
     Transition,
     move,
     number_of,
     take,
 )
-from mitregate.core.deployments import Deployment
-from mitregate.core.errors import IllegalTransition, Malformed, Stale, Unknown
-from mitregate.core.gates import Gate, Stage
+from mitregate.core.conflicts import mark_of
+from mitregate.core.deployments import Deployment, EnvironmentType
+from mitregate.core.errors import Forbidden, IllegalTransition, Malformed, Stale, Unknown
+from mitregate.core.gates import Gate
+from mitregate.core.matching import TITLE_LIMIT
 from mitregate.core.people import Permission
+from mitregate.core.risk import assess
+from mitregate.core.rulebook import services_named
+from mitregate.core.services import plain_id
 from mitregate.flows.act import Act
 from mitregate.flows.settle import settle
 from mitregate.ports import UnitOfWork
+
+DESCRIPTION_LIMIT = 10_000
+"""Characters in the description of a change that is prepared by hand, at most."""
 
 COMMENT_LIMIT = 10_000
 """Characters in a comment, at most."""
@@ -37,6 +49,17 @@ DECIDING: dict[Transition, Decision] = {
 """Transitions that are a person's decision, and are kept as such."""
 
 Held = list[tuple[Gate, Deployment]]
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """A change that somebody prepares by hand; `covers` says what an approval of it holds for before there is any."""
+
+    title: str
+    description: str = ""
+    is_emergency: bool = False
+    services: tuple[str, ...] = ()
+    covers: Coverage | None = None
+    window: Window = Window()
 
 
 def approve(act: Act, key: str, comment: str = "", seen: str | None = None) -> Change:
@@ -57,9 +80,11 @@ def approve(act: Act, key: str, comment: str = "", seen: str | None = None) -> C
     act.principal.require(Permission.DECIDE)
     held, change = _load(act.uow, key)
     _require_seen(change, held, seen)
+    if change.type is ChangeType.EMERGENCY and Transition.EMERGENCY_OVERRIDE in TRANSITIONS[change.status]:
+        return _decide(act, change, held, Transition.EMERGENCY_OVERRIDE, comment)
     if Transition.APPROVE in TRANSITIONS[change.status]:
         return _decide(act, change, held, Transition.APPROVE, comment)
-    if CLASS_OF[change.status] is StatusClass.STOP or not held or _is_approved(change, held):
+    if not change.is_open or not (held or change.is_prepared) or _is_approved(act, change, held):
         take(change.status, Transition.APPROVE)
     return _decide(act, change, held, None, comment)
 
@@ -96,6 +121,42 @@ def transition(act: Act, key: str, step: Transition, comment: str = "", seen: st
     return _keep(act, moved, held, Action.CHANGE_MOVED, detail)
 
 
+def prepare(act: Act, draft: Draft) -> Change:
+    """Open a change by hand, before there is a deployment for it; it is found by its number, or by exactly its title.
+
+    Raises:
+        Forbidden: the principal may not plan.
+        Malformed: it has no title, a text is too long, or its window makes no sense.
+    """
+    act.principal.require(Permission.PLAN)
+    named = " ".join(draft.title.split())
+    if not 0 < len(named) <= TITLE_LIMIT or len(draft.description) > DESCRIPTION_LIMIT:
+        message = f"A title has 1 to {TITLE_LIMIT} characters, a description at most {DESCRIPTION_LIMIT}."
+        raise Malformed(message, advice="Shorten it, or link to a longer text.")
+    services = tuple(dict.fromkeys(plain_id(one) for one in draft.services if one.strip()))
+    assessment = assess(services_named(act.uow.rules.current().book, services), EnvironmentType.UNMAPPED, ())
+    change = act.uow.changes.add(
+        Change(
+            number=0,
+            title=named,
+            description=draft.description.strip(),
+            type=ChangeType.EMERGENCY if draft.is_emergency else ChangeType.NORMAL,
+            risk=assessment.risk,
+            risk_why=assessment.why,
+            services=services,
+            covers=draft.covers,
+            window=planned(draft.window.start, draft.window.end),
+            requested_by=act.principal.name,
+            created_at=act.now,
+            updated_at=act.now,
+        )
+    )
+    act.uow.changes.mark(change.number, map(mark_of, services))
+    act.ports.changes.touch(act.uow, change.key, act.now)
+    act.record(Action.CHANGE_PREPARED, change.key, {"title": change.title, "type": change.type.value})
+    return change
+
+
 def plan(act: Act, key: str, start: datetime | None, end: datetime | None) -> Change:
     """Plan the window of a change, in place of the one it had; approvals given for another window become stale.
 
@@ -107,12 +168,35 @@ def plan(act: Act, key: str, start: datetime | None, end: datetime | None) -> Ch
     """
     act.principal.require(Permission.PLAN)
     held, change = _load(act.uow, key)
-    if CLASS_OF[change.status] is StatusClass.STOP:
+    if not change.is_open:
         message = f"{key} is over; its status is {change.status.value!r}. Its window cannot be planned any more."
         raise IllegalTransition(message, advice="Submit a new deployment to ask again.")
     window = planned(start, end)
     detail = {"start": start.isoformat() if start else "", "end": end.isoformat() if end else ""}
-    return _keep(act, replace(change, window=window, updated_at=act.now), held, Action.CHANGE_PLANNED, detail)
+    act.ports.changes.touch(act.uow, change.key, act.now)
+    moved = _keep(act, replace(change, window=window, updated_at=act.now), held, Action.CHANGE_PLANNED, detail)
+    act.ports.changes.touch(act.uow, change.key, act.now)
+    return moved
+
+
+def retype(act: Act, key: str, kind: ChangeType, comment: str = "") -> Change:
+    """Make a change that nobody has approved yet an emergency, or a normal one again.
+
+    Raises:
+        Forbidden: the principal may not override, which an emergency comes to.
+        IllegalTransition: it is under way, over, or is to become a standard change, which is opened as such.
+        Unknown: there is no such change.
+    """
+    act.principal.require(Permission.OVERRIDE)
+    held, change = _load(act.uow, key)
+    if change.status is not Status.PEER_REVIEW or kind is ChangeType.STANDARD:
+        message = f"{key} cannot become {kind.value} any more; its status is {change.status.value!r}."
+        if kind is ChangeType.STANDARD:
+            message = "A change does not become a standard one: it is opened as such, by the catalogue."
+        raise IllegalTransition(message, advice="Only a change in peer review can become an emergency, or normal.")
+    retyped = replace(change, type=kind, status=FIRST[kind], updated_at=act.now)
+    detail = {"type": kind.value, "comment": _fit(comment)}
+    return _keep(act, retyped, held, Action.CHANGE_MOVED, detail)
 
 
 def comment_on(act: Act, key: str, text: str) -> Comment:
@@ -139,7 +223,7 @@ def _load(uow: UnitOfWork, key: str) -> tuple[Held, Change]:
     number = number_of(key)
     held: Held = []
     for gate in uow.gates.of_change(key.upper()):
-        deployment = uow.deployments.get(gate.key) if gate.stage is Stage.HELD else None
+        deployment = uow.deployments.get(gate.key) if gate.is_waiting else None
         if deployment is not None:
             held.append((gate, deployment))
     change = uow.changes.get(number)
@@ -156,21 +240,35 @@ def _decide(
     comment: str,
 ) -> Change:
     moved = move(change, step, act.now) if step is not None else change
-    if not held:
+    digests = shown(change, (deployment for _, deployment in held))
+    if not digests:
         message = f"No deployment waits for {change.key} any more, so there is nothing to decide."
         raise IllegalTransition(message, advice="Nothing needs to be done; the change can be canceled or closed.")
     decision = DECIDING[step] if step is not None else Decision.APPROVE
+    if decision is Decision.APPROVE:
+        _require_entitled(act, change, digests)
     approval = Approval(
         actor=act.principal.name,
         decision=decision,
         at=act.now,
-        digest=digest(held[-1][1], change.description, change.window),
+        digests=digests,
         comment=_fit(comment),
     )
     decided = replace(moved, approvals=(*change.approvals, approval), updated_at=act.now)
     action = Action.CHANGE_APPROVED if decision is Decision.APPROVE else Action.CHANGE_DECLINED
-    detail = {"step": step.value if step else "Approve again", "digest": approval.digest, "comment": approval.comment}
+    step_taken = step.value if step else "Approve again"
+    detail = {"step": step_taken, "digest": " ".join(digests), "comment": approval.comment}
     return _keep(act, decided, held, action, detail)
+
+
+def _require_entitled(act: Act, change: Change, digests: tuple[str, ...]) -> None:
+    """Refuse an approval that would count for nothing, and that of an emergency by who may not override a freeze."""
+    if change.type is ChangeType.EMERGENCY:
+        act.principal.require(Permission.OVERRIDE)
+    given = [one for one in change.approvals if one.actor == act.principal.name and one.decision is Decision.APPROVE]
+    if any(set(digests) <= set(one.digests) for one in given):
+        message = f"{act.principal.name} has approved {change.key} already, and one person counts once."
+        raise Forbidden(message, advice="Somebody else must approve it.")
 
 
 def _keep(act: Act, change: Change, held: Held, action: Action, detail: dict[str, str]) -> Change:
@@ -187,16 +285,16 @@ def _keep(act: Act, change: Change, held: Held, action: Action, detail: dict[str
 
 def _require_seen(change: Change, held: Held, seen: str | None) -> None:
     """Refuse a decision on what the decider has not seen."""
-    if seen is not None and held and digest(held[-1][1], change.description, change.window) != seen:
+    if seen is not None and held and sight(shown(change, (deployment for _, deployment in held))) != seen:
         message = f"What is to be deployed, or when, changed after {change.key} was shown to you."
         raise Stale(message, advice="Look at it as it is now, then decide.")
 
 
-def _is_approved(change: Change, held: Held) -> bool:
-    return all(
-        tally(change.approvals, digest(deployment, change.description, change.window)).is_complete
-        for _, deployment in held
-    )
+def _is_approved(act: Act, change: Change, held: Held) -> bool:
+    """Tell whether nothing more is to be approved: for all that waits, or of a change that nothing waits for yet."""
+    found = (act.ports.changes.look(act.uow, change.key, deployment) for _, deployment in held)
+    tallies = [one.approvals for one in found if one is not None and one.approvals is not None]
+    return bool(tallies) and all(one.is_complete for one in tallies)
 
 
 def _fit(comment: str) -> str:

@@ -1,18 +1,22 @@
 """Settle: decide on a gate anew, and if its status changed, keep that and announce it in the same transaction."""
 
+from datetime import datetime
+
 import msgspec
 from msgspec.structs import replace
 
 from mitregate.core.announcements import Announcement, Detail
 from mitregate.core.audit import Action
 from mitregate.core.calendar import Calendar
-from mitregate.core.deployments import Deployment
-from mitregate.core.gates import Gate, Stage, Standing, Verdict, decide
+from mitregate.core.deployments import Deployment, State
+from mitregate.core.gates import Ended, Gate, ReasonCode, Stage, Standing, Terms, Verdict, decide, spell
 from mitregate.core.jobs import Job
 from mitregate.core.people import App
 from mitregate.core.reach import subject_of
 from mitregate.core.rulebook import Rulebook, calendar_for
+from mitregate.core.waiting import Patience, patience, waiting_for
 from mitregate.flows.act import BY_ITSELF, Act
+from mitregate.flows.relate import faults_of
 from mitregate.ports import Ports
 
 WEBHOOK = "webhook"
@@ -23,6 +27,15 @@ CONNECT = "connect"
 
 BATCH = 100
 """Gates that are woken in one transaction, at most."""
+
+
+def first_look(act: Act, gate: Gate, deployment: Deployment) -> tuple[Gate, Standing | None]:
+    """Decide on a *gate* that has not been kept yet; give it with its verdict, and how its change stands."""
+    key = gate.change_key
+    change = act.ports.changes.advance(act.uow, key, deployment, act.now) if key is not None else None
+    watched, terms = _terms(act, _ask(gate, change, act.now), deployment)
+    verdict = decide(watched, change, calendar_of(act, gate, deployment, change), act.now, terms)
+    return replace(watched, verdict=verdict), change
 
 
 def settle(act: Act, gate: Gate, deployment: Deployment) -> Gate:
@@ -39,19 +52,61 @@ def settle(act: Act, gate: Gate, deployment: Deployment) -> Gate:
     if gate.stage is not Stage.HELD:
         return gate
     # What can never be allowed leaves its change where it stands.
-    key = gate.change_key if gate.contested is None else None
+    key = gate.change_key if gate.contested is None and gate.ended is None else None
     change = act.ports.changes.advance(act.uow, key, deployment, act.now) if key else None
-    verdict = decide(gate, change, calendar_of(act, gate, deployment, change), act.now)
-    if verdict == gate.verdict:
+    watched, terms = _terms(act, _ask(gate, change, act.now), deployment)
+    verdict = decide(watched, change, calendar_of(act, gate, deployment, change), act.now, terms)
+    has_expired = any(reason.code is ReasonCode.EXPIRED for reason in verdict.reasons) and gate.ended is None
+    if has_expired:
+        watched = replace(watched, ended=Ended(code=ReasonCode.EXPIRED, at=act.now))
+    if verdict == gate.verdict and watched == gate:
         return gate
     has_new_status = verdict.status is not gate.verdict.status
-    settled = replace(gate, verdict=verdict, since=act.now if has_new_status else gate.since)
+    settled = replace(watched, verdict=verdict, since=act.now if has_new_status else gate.since)
     act.uow.gates.keep(settled)
     settled = replace(settled, revision=settled.revision + 1)
     if has_new_status:
         act.record_for(BY_ITSELF, Action.GATE_DECIDED, settled.id, inputs_of(verdict, change))
         announce(act, settled)
+    if has_expired and key is not None:
+        note = f"Nobody decided on {deployment.display_name} in time, so it is prevented."
+        act.ports.changes.finish(act.uow, key, State.CANCELLED, act.now, note)
     return settled
+
+
+def end(act: Act, gate: Gate, deployment: Deployment, ended: Ended, note: str) -> Gate:
+    """End the wait of a gate for good; its change is told so by *note*."""
+    over = replace(gate, ended=ended)
+    act.uow.gates.keep(over)
+    act.record_for(BY_ITSELF, Action.GATE_ENDED, gate.id, {"why": ended.code.value, "successor": ended.successor})
+    settled = settle(act, replace(over, revision=over.revision + 1), deployment)
+    if gate.change_key is not None:
+        act.ports.changes.finish(act.uow, gate.change_key, State.CANCELLED, act.now, note)
+    return settled
+
+
+def _ask(gate: Gate, change: Standing | None, now: datetime) -> Gate:
+    """Note since when somebody is to decide on *gate*; a new question begins with no reminders."""
+    if change is None or not change.is_undecided(now):
+        return replace(gate, asked_at=None, reminders=0) if gate.asked_at is not None else gate
+    return gate if gate.asked_at is not None else replace(gate, asked_at=now, reminders=0)
+
+
+def _terms(act: Act, gate: Gate, deployment: Deployment) -> tuple[Gate, Terms]:
+    """Say what the rules say of *gate* beside its calendar, after reminding of the end of its wait if it is time to."""
+    book = act.uow.rules.current().book
+    found = Patience()
+    if book.waiting and gate.asked_at is not None:
+        found = patience(waiting_for(book.waiting, subject_of(deployment)), gate.asked_at)
+    terms = Terms(faults=faults_of(book, deployment), patience=found)
+    due = sum(moment <= act.now for moment in found.reminders)
+    if found.ends_at is None or due <= gate.reminders or act.now >= found.ends_at:
+        return gate, terms
+    act.record_for(BY_ITSELF, Action.GATE_REMINDED, gate.id, {"ends_at": found.ends_at.isoformat()})
+    if gate.change_key is not None:
+        text = f"Nobody has decided yet. {deployment.display_name} is prevented at {spell(found.ends_at)}."
+        act.ports.changes.comment(act.uow, gate.change_key, text, act.now)
+    return replace(gate, reminders=due), terms
 
 
 def calendar_of(act: Act, gate: Gate, deployment: Deployment, change: Standing | None) -> Calendar:
@@ -136,8 +191,9 @@ def announcement(ports: Ports, gate: Gate) -> Announcement:
 
 
 def details(ports: Ports, gate: Gate) -> tuple[Detail, ...]:
-    """Name the change that bears on *gate*, with its absolute link; nothing while there is none."""
-    if gate.change_key is None:
+    """Name the change that bears on *gate*, with its absolute link; nothing while there is none, or it is not there."""
+    is_missing = any(reason.code is ReasonCode.MISCONFIGURED for reason in gate.verdict.reasons)
+    if gate.change_key is None or is_missing:
         return ()
     return (Detail(key=gate.change_key, link=f"{ports.base_url}/changes/{gate.change_key}"),)
 

@@ -6,13 +6,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mitregate.core.audit import Action
-from mitregate.core.control import Control, control
+from mitregate.core.control import Control, control, rules_for
 from mitregate.core.deployments import FINAL_STATES, Deployment, State, is_newer
-from mitregate.core.gates import PENDING, Gate, GatingStatus, Stage, decide
+from mitregate.core.gates import PENDING, Gate, GatingStatus, Grounds, Stage
+from mitregate.core.risk import COUNTED, REMEMBERED
 from mitregate.core.rulebook import services_named
 from mitregate.flows.act import Act
 from mitregate.flows.contest import contest, is_of_another_job
-from mitregate.flows.settle import announce, calendar_of, inputs_of, settle
+from mitregate.flows.relate import assessment_of, relate
+from mitregate.flows.settle import announce, first_look, inputs_of, settle
+from mitregate.flows.supersede import supersede
 
 
 class Taken(Struct, frozen=True, kw_only=True):
@@ -68,7 +71,7 @@ def _follow(act: Act, gate: Gate | None, deployment: Deployment) -> None:
         settle(act, _describe(act, gate, deployment), deployment)
     elif gate is not None and gate.stage is not Stage.WITHDRAWN and is_pending:
         # The tool starts over: what was allowed then is not allowed now.
-        _abandon(act, gate, deployment)
+        _abandon(act, gate)
         _open(act, deployment, _control(act, deployment) or Control.REQUIRED, gate)
     elif (wanted := _control(act, deployment)) is not None:
         _open(act, deployment, wanted, gate)
@@ -89,14 +92,14 @@ def _control(act: Act, deployment: Deployment) -> Control | None:
 
 
 def _open(act: Act, deployment: Deployment, wanted: Control, earlier: Gate | None) -> None:
-    change = (
-        act.ports.changes.open(act.uow, deployment, act.principal.name, act.now) if wanted is Control.REQUIRED else None
-    )
+    rules = act.uow.rules.current()
+    related = relate(act, deployment) if wanted is Control.REQUIRED else None
+    left, right = (rule.said if rule is not None else "" for rule in rules_for(deployment, rules.book.control))
     gate = Gate(
         id=act.ports.new_id(),
         key=deployment.key,
         control=wanted,
-        change_key=change.key if change is not None else None,
+        change_key=related.key if related is not None else None,
         verdict=PENDING,
         since=act.now,
         project=deployment.project,
@@ -104,14 +107,19 @@ def _open(act: Act, deployment: Deployment, wanted: Control, earlier: Gate | Non
         environment=deployment.environment.display_name or deployment.environment.id,
         environment_type=deployment.environment.type,
         url=deployment.url,
+        found=related.how if related is not None else None,
+        grounds=Grounds(revision=rules.revision, left=left, right=right),
         contested=earlier.contested if earlier is not None else None,
         created_at=act.now,
     )
-    gate = replace(gate, verdict=decide(gate, change, calendar_of(act, gate, deployment, change), act.now))
+    gate, change = first_look(act, gate, deployment)
     act.uow.gates.add(gate)
     detail = inputs_of(gate.verdict, change)
+    if gate.found is not None:
+        detail["found"] = gate.found.value
     act.record(Action.GATE_OPENED, gate.id, detail)
     announce(act, gate)
+    supersede(act, gate, deployment)
 
 
 def _progress(act: Act, gate: Gate, deployment: Deployment) -> None:
@@ -128,22 +136,29 @@ def _progress(act: Act, gate: Gate, deployment: Deployment) -> None:
         gate = _leave(act, gate, Stage.STARTED)
     if is_final and gate.stage in {Stage.HELD, Stage.STARTED}:
         act.record(Action.GATE_FINISHED, gate.id, {"state": deployment.state.value})
-        if gate.change_key is not None:
-            act.ports.changes.finish(act.uow, gate.change_key, deployment, act.now)
-        _leave(act, gate, Stage.FINISHED)
+        relied = gate.relies
+        gate = _leave(act, replace(gate, outcome=deployment.state), Stage.FINISHED)
+        if gate.change_key is not None and relied:
+            act.ports.changes.finish(act.uow, gate.change_key, deployment.state, act.now)
+        _remember(act, gate, deployment.state)
 
 
-def _abandon(act: Act, gate: Gate, deployment: Deployment) -> None:
+def _remember(act: Act, gate: Gate, outcome: State) -> None:
+    """Keep how a deployment ended, for the risk of those that follow."""
+    if outcome in COUNTED:
+        history = act.uow.gates.history(gate.place)
+        act.uow.gates.remember(gate.place, (*history, outcome)[-REMEMBERED:])
+
+
+def _abandon(act: Act, gate: Gate) -> None:
     """End what *gate* stands for, if its deployment has started and never ended: the tool starts over."""
     if gate.stage is not Stage.STARTED:
         return
     act.record(Action.GATE_FINISHED, gate.id, {"state": "started over"})
+    gate = _leave(act, replace(gate, outcome=State.CANCELLED), Stage.FINISHED)
     if gate.change_key is not None:
-        act.ports.changes.comment(
-            act.uow, gate.change_key, "The deployment starts over, with a gate of its own.", act.now
-        )
-        act.ports.changes.finish(act.uow, gate.change_key, replace(deployment, state=State.CANCELLED), act.now)
-    _leave(act, gate, Stage.FINISHED)
+        note = "The deployment starts over, with a gate of its own."
+        act.ports.changes.finish(act.uow, gate.change_key, State.CANCELLED, act.now, note)
 
 
 def _leave(act: Act, gate: Gate, stage: Stage) -> Gate:
@@ -157,7 +172,8 @@ def _leave(act: Act, gate: Gate, stage: Stage) -> Gate:
 def _describe(act: Act, gate: Gate, deployment: Deployment) -> Gate:
     """Keep with *gate*, and with its change, how its *deployment* describes itself now."""
     if gate.change_key is not None:
-        act.ports.changes.describe(act.uow, gate.change_key, deployment, act.now)
+        assessment = assessment_of(act.uow, deployment)
+        act.ports.changes.describe(act.uow, gate.change_key, deployment, assessment, act.now)
     described = replace(
         gate,
         project=deployment.project,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from mitregate.core.audit import Action
-from mitregate.core.deployments import Deployment, DeploymentKey, State
+from mitregate.core.deployments import DeploymentKey, State
 from mitregate.core.errors import Unknown
 from mitregate.core.gates import Gate, Stage
 from mitregate.core.people import App, Permission
@@ -52,15 +52,15 @@ def _delete_all(act: Act, keys: Iterable[DeploymentKey]) -> None:
             continue
         gate = act.uow.gates.of(key)
         if gate is not None and gate.stage is not Stage.WITHDRAWN:
-            _withdraw(act, gate, deployment)
+            _withdraw(act, gate)
         act.uow.deployments.remove(key)
 
 
-def _withdraw(act: Act, gate: Gate, deployment: Deployment) -> None:
+def _withdraw(act: Act, gate: Gate) -> None:
     """Withdraw *gate*, a finished one too: its verdict must not speak for what is submitted under this key later."""
     act.uow.gates.keep(replace(gate, stage=Stage.WITHDRAWN))
     act.uow.jobs.withdraw(gate.id, act.now, "The deployment was deleted.")
-    if gate.change_key is not None and gate.stage is not Stage.FINISHED:
-        act.ports.changes.comment(act.uow, gate.change_key, "The deployment was deleted by its app.", act.now)
-        act.ports.changes.finish(act.uow, gate.change_key, replace(deployment, state=State.CANCELLED), act.now)
+    if gate.change_key is not None and gate.relies:
+        note = "The deployment was deleted by its app."
+        act.ports.changes.finish(act.uow, gate.change_key, State.CANCELLED, act.now, note)
     act.record(Action.GATE_WITHDRAWN, gate.id)

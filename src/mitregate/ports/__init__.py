@@ -18,7 +18,7 @@ from mitregate.ports.nouns import (
     Rules,
 )
 from mitregate.ports.store import Store, Touched, UnitOfWork
-from mitregate.ports.world import ChangeSystem, Ports, Provider, Talker
+from mitregate.ports.world import ChangeSystem, Ports, Provider, Talker, Wish
 
 __all__ = [
     "Apps",
@@ -39,4 +39,5 @@ __all__ = [
     "Talker",
     "Touched",
     "UnitOfWork",
+    "Wish",
 ]

@@ -1,6 +1,6 @@
 """The nouns of the store: what a flow reads and keeps inside one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from mitregate.core.audit import Entry
 from mitregate.core.changes import Change, Comment
-from mitregate.core.deployments import Deployment, DeploymentKey
+from mitregate.core.deployments import Deployment, DeploymentKey, State
 from mitregate.core.gates import Gate
 from mitregate.core.jobs import Attempt, Job, Streak
 from mitregate.core.people import App, AppKind, Token, User
@@ -102,6 +102,9 @@ class Deployments(Protocol):
     def by_properties(self, app_id: str, properties: Mapping[str, str]) -> list[DeploymentKey]:
         """Find the app's deployments that carry all of *properties* (at least one)."""
 
+    def count_of_app(self, app_id: str) -> int:
+        """Count the deployments of an app."""
+
     def of_app(self, app_id: str) -> list[DeploymentKey]:
         """Find all deployments of an app; nobody adds one to them before the transaction ends."""
 
@@ -121,6 +124,12 @@ class Gates(Protocol):
     def of_change(self, change_key: str) -> list[Gate]:
         """Read the gates that hold a change, oldest first, locked likewise."""
 
+    def sharing(self, change_key: str) -> list[Gate]:
+        """Read the gates of a change, oldest first, not locked: where the change is, they hold still enough."""
+
+    def held_at(self, place: str) -> list[Gate]:
+        """Read the held gates of one place (`Gate.place`), oldest first, locked likewise."""
+
     def due(self, now: datetime, limit: int) -> list[Gate]:
         """Read held gates whose wake time has come, most overdue first, locked likewise."""
 
@@ -129,6 +138,15 @@ class Gates(Protocol):
 
     def wake_all(self, at: datetime) -> None:
         """Let every held gate wake at *at*, if it does not wake sooner: something has changed that bears on all."""
+
+    def wake_those_of(self, change_key: str, at: datetime) -> None:
+        """Let the held gates of a change wake at *at*, if they do not wake sooner."""
+
+    def history(self, place: str) -> tuple[State, ...]:
+        """Read how the last deployments at a place ended, newest last."""
+
+    def remember(self, place: str, outcomes: tuple[State, ...]) -> None:
+        """Keep how the last deployments at a place ended."""
 
     def next_wake(self) -> datetime | None:
         """Say when the next held gate wakes."""
@@ -141,13 +159,31 @@ class Changes(Protocol):
     """The embedded change requests."""
 
     def add(self, change: Change) -> Change:
-        """Keep a new change; give it with its number."""
+        """Keep a new change; give it with its number. `Stale` if another one that is open has its title."""
 
     def get(self, number: int) -> Change | None:
         """Read one change, locked against other transactions where these run beside this one."""
 
     def keep(self, change: Change) -> None:
-        """Keep a change in place of its earlier revision (`change.revision`), one higher; `Stale` if that is gone."""
+        """Keep a change in place of its earlier revision (`change.revision`), one higher; `Stale` if that is gone.
+
+        One that is over is not found by its title and its marks any more.
+        """
+
+    def open_for(self, mark: str, title: str, app_id: str) -> tuple[Change, bool] | None:
+        """Read the open change that bears *mark*, or else one of *title*; say whether it was by the mark; locked."""
+
+    def is_titled(self, title: str, app_id: str) -> bool:
+        """Say whether the app has an open change that is found by *title*."""
+
+    def mark(self, number: int, marks: Iterable[str]) -> None:
+        """Let a change that is open be found by *marks*, and by those that it has, until it is over."""
+
+    def beside(self, number: int, marks: Iterable[str], limit: int) -> list[Change]:
+        """Read other open changes that bear one of *marks*, oldest first."""
+
+    def opened_of(self, template: str, since: datetime) -> int:
+        """Count the changes that were opened of *template* at *since* or later."""
 
     def page(self, query: ChangeQuery) -> list[Change]:
         """Read changes, newest first."""

@@ -7,9 +7,13 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from mitregate.core.announcements import Announcement, Receiver, Try
-from mitregate.core.deployments import Deployment
+from mitregate.core.changes import ChangeType
+from mitregate.core.conflicts import Conflict
+from mitregate.core.deployments import Deployment, State
 from mitregate.core.gates import Standing
 from mitregate.core.jobs import Ladder, Outcome
+from mitregate.core.matching import How
+from mitregate.core.risk import Assessment
 from mitregate.ports.store import UnitOfWork
 from mitregate.wire.http import Conversation
 
@@ -33,11 +37,34 @@ class Provider(Protocol):
         """Tell the receiver a verdict; the id of *this* try stays the same over all tries."""
 
 
+class Wish(Struct, frozen=True, kw_only=True):
+    """What a change is to be: its type, the template of the catalogue that it is opened of, and how risky it is.
+
+    `note` says why it is not what was asked for, if it is not.
+    """
+
+    type: ChangeType = ChangeType.NORMAL
+    template: str = ""
+    assessment: Assessment
+    note: str = ""
+
+
 class ChangeSystem(Protocol):
     """Where changes live; one file in `changes/`."""
 
-    def open(self, uow: UnitOfWork, deployment: Deployment, requested_by: str, now: datetime) -> Standing:
-        """Open a change for a deployment, in the transaction at hand."""
+    def find(self, uow: UnitOfWork, deployment: Deployment) -> tuple[str, How] | None:
+        """Find the open change that a deployment shares with others: deployed before, or of exactly the same title."""
+
+    def is_open(self, uow: UnitOfWork, change_key: str) -> bool:
+        """Say whether there is a change of that key, and something can still come of it."""
+
+    def open(self, uow: UnitOfWork, deployment: Deployment, wish: Wish, requested_by: str, now: datetime) -> str:
+        """Open a change for a deployment, in the transaction at hand; give its key."""
+
+    def join(
+        self, uow: UnitOfWork, change_key: str, deployment: Deployment, assessment: Assessment, now: datetime
+    ) -> None:
+        """Let one more deployment rely on a change that is there."""
 
     def look(self, uow: UnitOfWork, change_key: str, deployment: Deployment) -> Standing | None:
         """Say how a change stands, without moving it; None if it cannot be found."""
@@ -45,11 +72,27 @@ class ChangeSystem(Protocol):
     def advance(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> Standing | None:
         """Let a change take the steps that it takes by itself, and say how it stands; None if it cannot be found."""
 
-    def describe(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
+    def describe(
+        self, uow: UnitOfWork, change_key: str, deployment: Deployment, assessment: Assessment, now: datetime
+    ) -> None:
         """Let a change say what its deployment says of itself by now: nobody shall approve what they did not read."""
 
-    def finish(self, uow: UnitOfWork, change_key: str, deployment: Deployment, now: datetime) -> None:
-        """Tell a change how its deployment ended."""
+    def finish(self, uow: UnitOfWork, change_key: str, outcome: State, now: datetime, note: str = "") -> None:
+        """Tell a change that a deployment which relied on it has ended, after its gate was kept so.
+
+        Args:
+            uow: the transaction at hand.
+            change_key: the key of the change.
+            outcome: how the deployment ended; what never began has been cancelled.
+            now: the instant.
+            note: what is said of it; how it ended by default.
+        """
+
+    def conflicts(self, uow: UnitOfWork, change_key: str) -> tuple[Conflict, ...]:
+        """Give the open changes that would touch the same services at the same time."""
+
+    def touch(self, uow: UnitOfWork, change_key: str, now: datetime) -> None:
+        """Let those be decided anew whose change conflicts with this one, where the rules make something of that."""
 
     def comment(self, uow: UnitOfWork, change_key: str, text: str, now: datetime) -> None:
         """Leave a remark by Mitregate on a change."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiosql
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration, which the texts are written for."""
 
 TEXTS = Path(__file__).parent / "sql"

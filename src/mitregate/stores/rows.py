@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from mitregate.core.audit import Action, Entry
 from mitregate.core.changes import Change, Comment
-from mitregate.core.deployments import Deployment, DeploymentKey
+from mitregate.core.deployments import Deployment, DeploymentKey, State
 from mitregate.core.errors import Malformed, StoreError
 from mitregate.core.gates import Gate, Stage
 from mitregate.core.installations import Installation, JenkinsServer
@@ -40,6 +40,7 @@ _INSTALLATION = msgspec.json.Decoder(Installation)
 _JENKINS = msgspec.json.Decoder(JenkinsServer)
 _EARLIER = msgspec.json.Decoder(tuple[EarlierSecret, ...])
 _RULEBOOK = msgspec.json.Decoder(Rulebook)
+_STATES = msgspec.json.Decoder(tuple[State, ...])
 _DETAIL = msgspec.json.Decoder(dict[str, str])
 
 
@@ -125,6 +126,11 @@ def key_of(row: Row) -> DeploymentKey:
     return DeploymentKey(
         app_id=app_id, pipeline_id=pipeline_id, environment_id=environment_id, sequence_number=sequence_number
     )
+
+
+def states_of(text: str) -> tuple[State, ...]:
+    """Read how deployments ended."""
+    return _read(_STATES, text)
 
 
 def deployment_of(row: Row) -> Deployment:

@@ -1,5 +1,8 @@
 """Embedded changes and the audit log in the database."""
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from msgspec.structs import replace
 
 from mitregate.core.audit import Entry
@@ -21,7 +24,7 @@ class ChangeTable(Table):
         if not numbers:
             self._draw()
         number = numbers.popleft()
-        values = _columns(change) | {"number": number, "created_at": instant(change.created_at)}
+        values = _columns(replace(change, number=number)) | {"created_at": instant(change.created_at)}
         self._write(self._q.add_change, values)
         return replace(change, number=number)
 
@@ -43,9 +46,35 @@ class ChangeTable(Table):
     def keep(self, change: Change) -> None:
         """Keep a change in place of its earlier revision (`change.revision`), one higher; `Stale` if that is gone."""
         kept = replace(change, revision=change.revision + 1)
-        values = _columns(kept) | {"number": change.number, "earlier": change.revision}
+        values = _columns(kept) | {"earlier": change.revision}
         if not self._change(self._q.keep_change, values):
             self._overtaken(f"the change {change.key}")
+
+        if not kept.is_open:
+            self._write(self._q.remove_marks, plain(number=change.number))
+
+    def open_for(self, mark: str, title: str, app_id: str) -> tuple[Change, bool] | None:
+        """Read the open change that bears *mark*, or else one of *title*; say whether it was by the mark; locked."""
+        row = self._q.open_change(self._connection, **plain(mark=mark, title=title, app_id=app_id))
+        return (change_of(row[:2]), bool(int(row[2]))) if row else None
+
+    def is_titled(self, title: str, app_id: str) -> bool:
+        """Say whether the app has an open change that is found by *title*."""
+        return self._q.has_open_change(self._connection, **plain(title=title, app_id=app_id)) is not None
+
+    def mark(self, number: int, marks: Iterable[str]) -> None:
+        """Let a change that is open be found by *marks*, and by those that it has, until it is over."""
+        self._write(self._q.add_marks, plain(number=number) | {"marks": body(tuple(marks))})
+
+    def beside(self, number: int, marks: Iterable[str], limit: int) -> list[Change]:
+        """Read other open changes that bear one of *marks*, oldest first."""
+        values = plain(number=number, limit=limit) | {"marks": body(tuple(marks))}
+        return [change_of(row) for row in self._q.changes_beside(self._connection, **values)]
+
+    def opened_of(self, template: str, since: datetime) -> int:
+        """Count the changes that were opened of *template* at *since* or later."""
+        values = plain(template=template) | {"since": instant(since)}
+        return int(self._q.changes_of_template(self._connection, **values))
 
     def page(self, query: ChangeQuery) -> list[Change]:
         """Read changes, newest first."""
@@ -81,6 +110,11 @@ class AuditLog(Table):
 def _columns(change: Change) -> Values:
     # But for the title all of our own making, or escaped in the body.
     return plain(title=change.title) | {
+        "number": change.number,
+        "app_id": change.app_id,
+        "twin": change.number if change.is_twin or change.is_prepared else 0,
+        "is_open": int(change.is_open),
+        "template": change.template or None,
         "status": change.status.value,
         "revision": change.revision,
         "updated_at": instant(change.updated_at),

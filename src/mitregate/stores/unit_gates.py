@@ -4,11 +4,11 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from mitregate.core.deployments import DeploymentKey
+from mitregate.core.deployments import DeploymentKey, State
 from mitregate.core.gates import Gate, Stage
 from mitregate.core.queries import GateQuery
 from mitregate.stores.ledger import Table
-from mitregate.stores.rows import Values, body, gate_of, instant, instant_if, key_values, moment_if, plain
+from mitregate.stores.rows import Values, body, gate_of, instant, instant_if, key_values, moment_if, plain, states_of
 
 
 class GateTable(Table):
@@ -40,6 +40,14 @@ class GateTable(Table):
         """Read the gates that hold a change, oldest first, locked likewise."""
         return [gate_of(row) for row in self._q.gates_of_change(self._connection, **plain(change_key=change_key))]
 
+    def sharing(self, change_key: str) -> list[Gate]:
+        """Read the gates of a change, oldest first, not locked: where the change is, they hold still enough."""
+        return [gate_of(row) for row in self._q.gates_sharing(self._connection, **plain(change_key=change_key))]
+
+    def held_at(self, place: str) -> list[Gate]:
+        """Read the held gates of one place (`Gate.place`), oldest first, locked likewise."""
+        return [gate_of(row) for row in self._q.gates_at_place(self._connection, **plain(place=place))]
+
     def due(self, now: datetime, limit: int) -> list[Gate]:
         """Read held gates whose wake time has come, most overdue first, locked likewise."""
         values = plain(now=instant(now), limit=limit)
@@ -57,6 +65,20 @@ class GateTable(Table):
         """Let every held gate wake at *at*, if it does not wake sooner: something has changed that bears on all."""
         self._write(self._q.wake_gates, plain(at=instant(at)))
         self._ledger.work = True
+
+    def wake_those_of(self, change_key: str, at: datetime) -> None:
+        """Let the held gates of a change wake at *at*, if they do not wake sooner."""
+        self._write(self._q.wake_gates_of_change, plain(change_key=change_key, at=instant(at)))
+        self._ledger.work = True
+
+    def history(self, place: str) -> tuple[State, ...]:
+        """Read how the last deployments at a place ended, newest last."""
+        found = self._q.track(self._connection, **plain(place=place))
+        return states_of(found) if found else ()
+
+    def remember(self, place: str, outcomes: tuple[State, ...]) -> None:
+        """Keep how the last deployments at a place ended."""
+        self._write(self._q.keep_track, plain(place=place) | {"outcomes": body(outcomes)})
 
     def next_wake(self) -> datetime | None:
         """Say when the next held gate wakes."""
@@ -85,12 +107,12 @@ class GateTable(Table):
 
 
 def _columns(gate: Gate) -> Values:
-    # All of our own making, or escaped in the body.
-    return {
+    # All of our own making, or escaped in the body; but a number may be supplied.
+    return plain(change_key=gate.change_key) | {
         "id": gate.id,
         "stage": gate.stage.value,
         "status": gate.verdict.status.value,
-        "change_key": gate.change_key,
+        "place": gate.place,
         "since": instant(gate.since),
         "wake_at": instant_if(gate.verdict.wake_at),
         "revision": gate.revision,

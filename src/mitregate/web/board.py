@@ -152,7 +152,7 @@ def _row(uow: UnitOfWork, gate: Gate) -> Row:
         return row
     return replace(
         row,
-        seen=ask.digest_of(uow, change, [gate]),
+        seen=ask.digest_of(uow, change, uow.gates.sharing(change.key)),
         may_approve=any(reason.code in UNAPPROVED for reason in gate.verdict.reasons),
         may_decline=Transition.DECLINE in TRANSITIONS[change.status],
     )

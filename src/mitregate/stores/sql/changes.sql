@@ -4,8 +4,12 @@ SELECT drawn.number FROM numbers_of_changes(:count) AS drawn
 
 -- name: add_change!
 -- Keeps a new change under a number that was drawn for it.
-INSERT INTO changes (number, title, status, revision, created_at, updated_at, body)
-VALUES (:number, :title, :status, :revision, :created_at, :updated_at, :body)
+INSERT INTO changes (
+    number, title, app_id, is_open, twin, template, status, revision, created_at, updated_at, body
+)
+VALUES (
+    :number, :title, :app_id, :is_open, :twin, :template, :status, :revision, :created_at, :updated_at, :body
+)
 
 -- name: change^
 -- Reads one change, under lock.
@@ -17,7 +21,9 @@ WHERE number = :number
 -- name: keep_change$
 -- Keeps a change in place of its earlier revision; no row if that is gone.
 UPDATE changes
-SET title = :title, status = :status, revision = :revision, updated_at = :updated_at, body = :body
+SET
+    title = :title, is_open = :is_open, twin = :twin, status = :status,
+    revision = :revision, updated_at = :updated_at, body = :body
 WHERE number = :number AND revision = :earlier
 RETURNING number
 
@@ -31,6 +37,64 @@ WHERE
     AND number < :before
 ORDER BY number DESC
 LIMIT :limit
+
+-- name: open_change^
+-- Reads the open change that a deployment shares with others, under lock: the newest one with its mark, which says that
+-- it deploys the same again, or else the oldest one of that title, the app's own or one that was prepared by hand.
+SELECT
+    number, body,
+    CASE
+        WHEN number IN (SELECT marked.number FROM change_marks AS marked WHERE marked.mark = :mark) THEN 1
+        ELSE 0
+    END AS is_marked
+FROM changes
+WHERE
+    number = coalesce(
+        (SELECT max(marked.number) FROM change_marks AS marked WHERE marked.mark = :mark),
+        (
+            SELECT min(titled.number) FROM changes AS titled
+            WHERE
+                titled.is_open = 1 AND titled.title = :title
+                AND ((titled.app_id = :app_id AND titled.twin = 0) OR titled.app_id = '')
+        )
+    )
+/* for update */
+
+-- name: has_open_change$
+-- Finds whether an app has an open change of that title which is found by it.
+SELECT number
+FROM changes
+WHERE is_open = 1 AND title = :title AND app_id = :app_id AND twin = 0
+
+-- name: add_marks!
+-- Marks a change by the words in a JSON array.
+INSERT INTO change_marks (mark, number)
+SELECT
+    words.value AS mark,
+    :number AS number
+FROM texts_of(:marks) AS words
+WHERE true
+ON CONFLICT (mark, number) DO NOTHING
+
+-- name: remove_marks!
+-- Forgets what a change is found by, which is over.
+DELETE FROM change_marks WHERE number = :number
+
+-- name: changes_beside
+-- Reads open changes other than one that have a mark out of a JSON array, oldest first.
+SELECT number, body
+FROM changes
+WHERE
+    number IN (
+        SELECT marked.number FROM change_marks AS marked
+        WHERE marked.mark IN (SELECT words.value FROM texts_of(:marks) AS words) AND marked.number <> :number
+    )
+ORDER BY number
+LIMIT :limit
+
+-- name: changes_of_template$
+-- Counts the changes opened of a template since an instant.
+SELECT count(*) FROM changes WHERE template = :template AND created_at >= :since
 
 -- name: add_comment!
 -- Adds a remark to a change.

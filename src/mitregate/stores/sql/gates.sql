@@ -10,11 +10,11 @@ WHERE
 -- Keeps a new gate as the current one of its deployment.
 INSERT INTO gates (
     id, app_id, pipeline_id, environment_id, sequence_number, is_current,
-    stage, status, change_key, since, wake_at, created_at, revision, body
+    stage, status, change_key, place, since, wake_at, created_at, revision, body
 )
 VALUES (
     :id, :app_id, :pipeline_id, :environment_id, :sequence_number, 1,
-    :stage, :status, :change_key, :since, :wake_at, :created_at, :revision, :body
+    :stage, :status, :change_key, :place, :since, :wake_at, :created_at, :revision, :body
 )
 
 -- name: gate^
@@ -38,6 +38,21 @@ WHERE change_key = :change_key
 ORDER BY seq
 /* for update */
 
+-- name: gates_sharing
+-- Reads the gates of a change, oldest first.
+SELECT body, wake_at
+FROM gates
+WHERE change_key = :change_key
+ORDER BY seq
+
+-- name: gates_at_place
+-- Reads the held gates of one project in one environment, oldest first, under lock.
+SELECT body, wake_at
+FROM gates /* indexed by gates_at_place */
+WHERE stage = 'held' AND place = :place
+ORDER BY seq
+/* for update */
+
 -- name: due_gates
 -- Reads held gates whose wake time has come, most overdue first, under lock; those that somebody else is deciding on at
 -- this moment are passed over.
@@ -52,7 +67,7 @@ LIMIT :limit
 -- Keeps a gate in place of its earlier revision; no row if that is gone.
 UPDATE gates
 SET
-    stage = :stage, status = :status, change_key = :change_key,
+    stage = :stage, status = :status, change_key = :change_key, place = :place,
     since = :since, wake_at = :wake_at, revision = :revision, body = :body
 WHERE id = :id AND revision = :earlier
 RETURNING id
@@ -62,6 +77,21 @@ RETURNING id
 UPDATE gates
 SET wake_at = :at
 WHERE stage = 'held' AND (wake_at IS NULL OR wake_at > :at)
+
+-- name: wake_gates_of_change!
+-- Lets the held gates of a change wake at an instant, if they do not wake sooner.
+UPDATE gates
+SET wake_at = :at
+WHERE change_key = :change_key AND stage = 'held' AND (wake_at IS NULL OR wake_at > :at)
+
+-- name: track$
+-- Reads how the deployments of one project in one environment ended, as a JSON array.
+SELECT outcomes FROM tracks WHERE place = :place
+
+-- name: keep_track!
+-- Keeps how they ended.
+INSERT INTO tracks (place, outcomes) VALUES (:place, :outcomes)
+ON CONFLICT (place) DO UPDATE SET outcomes = excluded.outcomes
 
 -- name: next_wake$
 -- Finds when the next held gate wakes.

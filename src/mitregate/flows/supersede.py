@@ -1,0 +1,40 @@
+"""Supersede: a newer deployment takes the place of an older one that waits, where the rules say so (domain.md §6)."""
+
+from mitregate.core.deployments import Deployment
+from mitregate.core.gates import Ended, Gate, GatingStatus, ReasonCode
+from mitregate.core.reach import subject_of
+from mitregate.core.waiting import waiting_for
+from mitregate.flows.act import Act
+from mitregate.flows.settle import end
+
+
+def supersede(act: Act, gate: Gate, deployment: Deployment) -> None:
+    """Let *gate*, just opened, take the place of those that wait at the same place, or one of them that of *gate*.
+
+    What is allowed already keeps its place. Of one pipeline the higher number is the newer deployment, whatever came
+    first; of different ones, or where a tool has a pipeline for each run, the one that was opened later.
+    """
+    rules = act.uow.rules.current().book.waiting
+    if not rules or not waiting_for(rules, subject_of(deployment)).supersede:
+        return
+    others = [other for other in act.uow.gates.held_at(gate.place) if other.id != gate.id and other.is_waiting]
+    newer = [other for other in others if _is_overtaken(gate, other)]
+    if newer:
+        if gate.verdict.status is GatingStatus.AWAITING:
+            _end(act, gate, deployment, newer[-1])
+        return
+    for other in others:
+        waiting = act.uow.deployments.get(other.key) if other.verdict.status is GatingStatus.AWAITING else None
+        if waiting is not None:
+            _end(act, other, waiting, gate)
+
+
+def _is_overtaken(gate: Gate, other: Gate) -> bool:
+    same = gate.key.pipeline_id == other.key.pipeline_id
+    return same and gate.key.sequence_number < other.key.sequence_number
+
+
+def _end(act: Act, gate: Gate, deployment: Deployment, by: Gate) -> None:
+    successor = f"{by.project} {by.version}, number {by.key.sequence_number} of {by.key.pipeline_id}"
+    note = f"A newer deployment took the place of {deployment.display_name}: {successor}."
+    end(act, gate, deployment, Ended(code=ReasonCode.SUPERSEDED, at=act.now, successor=successor), note)
