@@ -82,6 +82,7 @@ class Embedded:
         joined = _concerning(change, deployment, assessment)
         if joined != change:
             uow.changes.keep(replace(joined, updated_at=now))
+            uow.gates.wake_those_of(change.key, now)
         uow.changes.mark(change.number, _marks(joined, deployment))
         where = deployment.environment.display_name or deployment.environment.id
         _say(uow, change.number, f"{deployment.display_name} to {where} relies on this change, too.", now)
@@ -132,6 +133,7 @@ class Embedded:
         uow.changes.mark(change.number, _marks(described, deployment))
         if described != change:
             uow.changes.keep(replace(described, updated_at=now))
+            uow.gates.wake_those_of(change.key, now)
             _say(uow, change.number, "The deployment was submitted anew, and describes itself otherwise.", now)
 
     def finish(self, uow: UnitOfWork, change_key: str, outcome: State, now: datetime, note: str = "") -> None:
