@@ -30,6 +30,7 @@ from mitregate.core.calendar import Position
 from mitregate.core.changes import AUTOMATIC, CLASS_OF, TRANSITIONS, StatusClass
 from mitregate.core.control import Matrix, Rule
 from mitregate.core.errors import MitregateError
+from mitregate.core.feeds import Feed
 from mitregate.core.jobs import Ladder, Result
 from mitregate.core.reach import Reach
 from mitregate.core.rulebook import FreezeRule, HolidaySet, Hours, Rulebook
@@ -331,7 +332,8 @@ PLACES: dict[type[msgspec.Struct], str] = {
     Hours: "Each of `hours`",
     HolidaySet: "Each of `holidays`",
     FreezeRule: "Each of `freezes`",
-    Times: "`when`",
+    Feed: "Each of `feeds`",
+    Times: "`when`, and each of `also`",
     Reach: "`reach`",
 }
 

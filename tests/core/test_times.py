@@ -25,6 +25,14 @@ def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
 
 
+def starts(period: Period) -> list[datetime]:
+    """List all starts of a period that ends, from 2026 on."""
+    found: list[datetime] = []
+    while (start := period.next_start(found[-1] if found else utc(2026, 1, 1))) is not None:
+        found.append(start)
+    return found
+
+
 @pytest.mark.parametrize(
     ("times", "start", "end"),
     [
@@ -74,6 +82,26 @@ def test_a_rule_and_days_are_two_periods() -> None:
     assert [period.at(utc(2026, 5, 1, 12)) is not None for period in periods("p", times)] == [False, True]
 
 
+def test_further_spans_are_added_and_others_left_out() -> None:
+    """Spans can be added to a rule and left out of it, by their starts, in the zone or with an offset."""
+    times = Times(
+        start=datetime(2026, 3, 2, 9),
+        length="1h",
+        rule="FREQ=WEEKLY;COUNT=4",
+        zone=BERLIN,
+        also=(datetime(2026, 3, 4, 12), utc(2026, 4, 7, 7)),
+        never=(datetime(2026, 3, 9, 9), utc(2026, 3, 16, 8)),
+    )
+    assert starts(only(times)) == [utc(2026, 3, 2, 8), utc(2026, 3, 4, 11), utc(2026, 3, 23, 8), utc(2026, 4, 7, 7)]
+
+
+def test_spans_can_be_listed_without_a_rule() -> None:
+    """Without a rule there is the first span, and those that are added, each as long as the first."""
+    times = Times(start=datetime(2026, 3, 2, 9), end=datetime(2026, 3, 2, 10), also=(datetime(2026, 5, 1, 8),))
+    assert starts(only(times)) == [utc(2026, 3, 2, 9), utc(2026, 5, 1, 8)]
+    assert only(times).at(utc(2026, 5, 1, 9)) == Window(start=utc(2026, 5, 1, 8), end=utc(2026, 5, 1, 9))
+
+
 @pytest.mark.parametrize(
     ("text", "length"),
     [
@@ -105,7 +133,11 @@ AT = datetime(2026, 1, 1)
     [
         (Times(), "'p' says nothing of when."),
         (Times(start=AT, end=datetime(2025, 1, 1)), "The end lies before the start."),
-        (Times(rule="FREQ=DAILY"), "A rule needs the start of its first span."),
+        (Times(rule="FREQ=DAILY"), "What comes again needs the start of its first span."),
+        (Times(also=(AT,)), "What comes again needs the start of its first span."),
+        (Times(start=AT, never=(AT,)), "Starts are left out of what does not come again."),
+        (Times(start=AT, also=(AT,)), "It is not said how long each span lasts."),
+        (Times(start=AT, length="1h", also=(datetime(9999, 1, 1),)), "A date lies outside of the years 1900 to 9000."),
         (Times(start=AT, rule="FREQ=DAILY"), "It is not said how long each span lasts."),
         (Times(start=AT, end=AT, length="1h", rule="FREQ=DAILY"), "Both end and length are given."),
         (Times(start=AT, end=AT, rule="FREQ=DAILY"), "Each span must last longer than nothing, and a year at most."),
@@ -126,6 +158,14 @@ def test_times_that_make_no_sense_are_refused(times: Times, said: str) -> None:
     assert refusal.value.advice()
 
 
+def test_hours_that_are_always_frozen_never_open() -> None:
+    """Where hours come again for ever, and a freeze with them, that nothing opens is found out in no time."""
+    leap_day = "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29"
+    period = only(Times(start=datetime(2000, 1, 3, 1), end=datetime(2000, 1, 3, 6), rule=leap_day, zone="Pacific/Apia"))
+    calendar = Calendar(freezes=(Freeze(name="f", recurrence=period.recurrence),), hours=(period,))
+    assert earliest_opening(Window(), calendar, utc(2026, 1, 1)) is None
+
+
 moments = st.none() | st.datetimes() | st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=14))]))
 any_times = st.builds(
     Times,
@@ -137,6 +177,8 @@ any_times = st.builds(
     ),
     zone=st.sampled_from(["UTC", BERLIN, "Pacific/Apia", "No/Where", ""]),
     days=st.lists(st.dates(), max_size=3).map(tuple),
+    also=st.lists(st.datetimes(), max_size=2).map(tuple),
+    never=st.lists(st.datetimes(), max_size=2).map(tuple),
 )
 
 

@@ -5,11 +5,14 @@ over. What comes again (`recurrence`) is expanded to such plain spans.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import accumulate
 
 from msgspec import Struct
+from msgspec.structs import replace
 from typing_extensions import override
 
 from mitregate.core.errors import Malformed
@@ -20,6 +23,9 @@ TICK = timedelta(microseconds=1)
 
 STEPS = 20_000
 """How many freezes and hours in turn are gone through in search of an opening."""
+
+FAR = timedelta(days=36_525)
+"""How far ahead such an opening is looked for: hours that are always frozen may come again for ever."""
 
 LAST = datetime.max.replace(tzinfo=UTC)
 """The last instant that can be written."""
@@ -87,12 +93,51 @@ def _in_utc(edge: datetime | None) -> datetime | None:
         raise Malformed(message, advice="Leave that side of the window open.") from None
 
 
+class Agenda(Struct, frozen=True, kw_only=True):
+    """Many spans that do not come again and may overlap, in the order of their starts, so that they can be searched.
+
+    `notes` say what each of them is, `latest` which end is the latest up to each.
+    """
+
+    spans: tuple[Window, ...]
+    notes: tuple[str, ...]
+    starts: tuple[datetime, ...]
+    latest: tuple[datetime, ...]
+
+    def at(self, now: datetime) -> tuple[Window, ...]:
+        """Give the spans that hold *now*, in the order of their starts."""
+        begun = self.spans[bisect_left(self.latest, now) : bisect_right(self.starts, now)]
+        return tuple(span for span in begun if span.position(now) is Position.OPEN)
+
+    def after(self, now: datetime) -> Window | None:
+        """Give the first span that begins after *now*."""
+        place = bisect_right(self.starts, now)
+        return self.spans[place] if place < len(self.spans) else None
+
+    def note(self, span: Window) -> str:
+        """Say what *span* is, as far as that is noted."""
+        notes = [note for one, note in zip(self.spans, self.notes, strict=True) if one == span]
+        return ", ".join(dict.fromkeys(filter(None, notes)))
+
+
+def agenda(entries: Iterable[tuple[datetime, datetime, str]]) -> Agenda:
+    """Make an agenda of starts and ends, each with a note."""
+    ordered = sorted(entries)
+    return Agenda(
+        spans=tuple(Window(start=start, end=end) for start, end, _ in ordered),
+        notes=tuple(note for _, _, note in ordered),
+        starts=tuple(start for start, _, _ in ordered),
+        latest=tuple(accumulate((end for _, end, _ in ordered), max)),
+    )
+
+
 class Period(Struct, frozen=True, kw_only=True):
-    """A named part of time: one span, spans that come again, or both together; edges are inclusive."""
+    """A named part of time: one span, spans that come again, an agenda, or all together; edges are inclusive."""
 
     name: str
     window: Window | None = None
     recurrence: Recurrence | None = None
+    agenda: Agenda | None = None
 
     def at(self, now: datetime) -> Window | None:
         """Give the span that *now* lies in, the one that ends last; None if it lies in none."""
@@ -112,10 +157,11 @@ class Period(Struct, frozen=True, kw_only=True):
     def next_span(self, now: datetime) -> Window | None:
         """Give the span that begins next after *now*, or None."""
         again = _year(self.recurrence, now.astimezone(UTC).year).after(now) if self.recurrence is not None else None
+        listed = self.agenda.after(now) if self.agenda is not None else None
+        if listed is not None:
+            again = _sooner(again, listed)
         once = self.window
-        if once is None or once.start is None or once.start <= now:
-            return again
-        return again if again is not None and again.start is not None and again.start < once.start else once
+        return again if once is None or once.start is None or once.start <= now else _sooner(again, once)
 
     def next_start(self, now: datetime) -> datetime | None:
         """Give the next instant after *now* at which a span begins, or None."""
@@ -125,8 +171,16 @@ class Period(Struct, frozen=True, kw_only=True):
     def _lasting(self, now: datetime) -> tuple[Window, ...]:
         """Give the spans that hold *now*."""
         again = _year(self.recurrence, now.astimezone(UTC).year).at(now) if self.recurrence is not None else ()
+        if self.agenda is not None:
+            again = (*again, *self.agenda.at(now))
         once = self.window
         return again if once is None or once.position(now) is not Position.OPEN else (once, *again)
+
+
+def _sooner(one: Window | None, other: Window) -> Window:
+    """Give the one of two spans that begins sooner; both have a start."""
+    is_sooner = one is not None and one.start is not None and other.start is not None and one.start < other.start
+    return one if one is not None and is_sooner else other
 
 
 class Freeze(Period, frozen=True, kw_only=True):
@@ -147,6 +201,11 @@ class Freeze(Period, frozen=True, kw_only=True):
     def _lasting(self, now: datetime) -> tuple[Window, ...]:
         found, since = super()._lasting(now), self.overridden_at
         return found if since is None else tuple(span for span in found if span.start and span.start > since)
+
+    def because(self, span: Window) -> "Freeze":
+        """Give it with the reason for one *span* of it, if its agenda has a note on that."""
+        note = self.agenda.note(span) if self.agenda is not None else ""
+        return replace(self, reason=f"{self.reason}: {note}" if self.reason else note) if note else self
 
 
 class _Year(Struct, frozen=True, kw_only=True):
@@ -194,7 +253,8 @@ class Calendar(Struct, frozen=True, kw_only=True):
 
     def freezes_now(self, now: datetime) -> tuple[tuple[Freeze, Window], ...]:
         """Give the freezes that hold at *now*, each with the span of it that does."""
-        return tuple([(freeze, span) for freeze in self.freezes if (span := freeze.at(now)) is not None])
+        found = [(freeze, span) for freeze in self.freezes if (span := freeze.at(now)) is not None]
+        return tuple([(freeze.because(span), span) for freeze, span in found])
 
     def is_within_hours(self, now: datetime) -> bool:
         """Tell whether *now* lies in the hours in which the gate may open."""
@@ -219,7 +279,7 @@ def earliest_opening(window: Window, calendar: Calendar, now: datetime) -> datet
     """
     opening: datetime | None = max(now, window.start) if window.start is not None else now
     for _ in range(STEPS):
-        if opening is None or (window.end is not None and opening > window.end):
+        if opening is None or opening - now > FAR or (window.end is not None and opening > window.end):
             return None
         later = _held_until(calendar, opening)
         if later == opening:

@@ -7,7 +7,7 @@ not at all, and put into the audit log with what it changed. Settings as code ar
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from functools import lru_cache, partial
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from msgspec import Meta, Struct
 from typing_extensions import override
@@ -18,6 +18,7 @@ from mitregate.core.changes import Status
 from mitregate.core.conflicts import Conflicts
 from mitregate.core.control import Matrix
 from mitregate.core.errors import Malformed
+from mitregate.core.feeds import UNREAD, Feed, Readings, check_address, freezes_by, freezes_in, frozen, interval
 from mitregate.core.matching import check_title
 from mitregate.core.reach import Reach, Subject
 from mitregate.core.recurrence import zone_of
@@ -25,6 +26,8 @@ from mitregate.core.services import Found, Group, Service, by_id, find, plain_id
 from mitregate.core.times import Times, periods
 from mitregate.core.waiting import Waiting, check_waiting
 from mitregate.core.workflow import Workflow
+
+T = TypeVar("T")
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
@@ -47,11 +50,13 @@ class HolidaySet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class FreezeRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A time in which nothing that it reaches may start, whatever was approved.
 
-    `holidays` are names of sets of days; `reason` is shown to those who wait.
+    `also` are further times, such as the events of a calendar that was imported. `holidays` are names of sets of days;
+    `reason` is shown to those who wait.
     """
 
     name: Name
     when: Times = Times()
+    also: tuple[Times, ...] = ()
     holidays: tuple[str, ...] = ()
     reach: Reach = Reach()
     reason: str = ""
@@ -76,6 +81,7 @@ class Rulebook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hours: tuple[Hours, ...] = ()
     holidays: tuple[HolidaySet, ...] = ()
     freezes: tuple[FreezeRule, ...] = ()
+    feeds: tuple[Feed, ...] = ()
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -95,15 +101,18 @@ def problems(book: Rulebook) -> list[Problem]:
     return [*_repeated(book), *_missing(book), *_untimely(book), *_untitled(book), *_unworkable(book)]
 
 
-def calendar_for(book: Rulebook, subject: Subject, *, is_emergency: bool = False) -> Calendar:
+def calendar_for(
+    book: Rulebook, subject: Subject, *, readings: Readings = UNREAD, is_emergency: bool = False
+) -> Calendar:
     """Give what bears on *subject*: the freezes and hours that reach it; an emergency keeps no hours.
 
     Args:
         book: the rules, without problems.
         subject: what is to be deployed, and where.
+        readings: what the calendars say that the rules subscribe to; one of which nothing is known holds everything.
         is_emergency: whether its change is an emergency, which some freezes spare.
     """
-    made = _made(_Same(book))
+    made = _made(_Same(book), _Same(readings))
     freezes = (
         freeze
         for rule, found in made.freezes
@@ -114,9 +123,17 @@ def calendar_for(book: Rulebook, subject: Subject, *, is_emergency: bool = False
     return Calendar(freezes=tuple(freezes), hours=() if is_emergency else tuple(hours))
 
 
-def spans_of(book: Rulebook, freeze: FreezeRule, now: datetime) -> tuple[Window | None, Window | None]:
-    """Give the span of a freeze of *book* that holds at *now*, and the one that begins next, if there are."""
-    (found,) = (found for rule, found in _made(_Same(book)).freezes if rule is freeze)
+def freezes_of(book: Rulebook, freeze: FreezeRule | Feed, *, readings: Readings = UNREAD) -> tuple[Freeze, ...]:
+    """Give what there is to compute with of a freeze or feed of *book*."""
+    (found,) = (found for rule, found in _made(_Same(book), _Same(readings)).freezes if rule is freeze)
+    return found
+
+
+def spans_of(
+    book: Rulebook, freeze: FreezeRule | Feed, now: datetime, *, readings: Readings = UNREAD
+) -> tuple[Window | None, Window | None]:
+    """Give the span of a freeze or feed of *book* that holds at *now*, and the one that begins next, if there are."""
+    found = freezes_of(book, freeze, readings=readings)
     holding = [span for one in found if (span := one.at(now)) is not None]
     to_come = [(span.start or now, span) for one in found if (span := one.next_span(now)) is not None]
     return (
@@ -127,7 +144,7 @@ def spans_of(book: Rulebook, freeze: FreezeRule, now: datetime) -> tuple[Window 
 
 def services_named(book: Rulebook, ids: Iterable[str]) -> Found:
     """Find the services of *book* that *ids* name."""
-    return find(_made(_Same(book)).services, ids)
+    return find(_made(_Same(book), _Same(UNREAD)).services, ids)
 
 
 def services_by_id(book: Rulebook) -> dict[str, Service]:
@@ -136,32 +153,35 @@ def services_by_id(book: Rulebook) -> dict[str, Service]:
 
 
 class _Made(Struct, frozen=True, kw_only=True):
-    freezes: tuple[tuple[FreezeRule, tuple[Freeze, ...]], ...]
+    freezes: tuple[tuple[FreezeRule | Feed, tuple[Freeze, ...]], ...]
     hours: tuple[tuple[Hours, tuple[Period, ...]], ...]
     services: dict[str, Service]
 
 
-class _Same:
-    """A rulebook that equals none but itself: comparing two of them part by part would cost more than is saved."""
+class _Same(Generic[T]):
+    """What equals nothing but itself: comparing two rulebooks part by part would cost more than is saved."""
 
-    def __init__(self, book: Rulebook) -> None:
-        self.book = book
+    def __init__(self, it: T) -> None:
+        self.it = it
 
     @override
     def __hash__(self) -> int:
-        return id(self.book)
+        return id(self.it)
 
     @override
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.book is self.book
+        return isinstance(other, _Same) and other.it is self.it
 
 
 @lru_cache(maxsize=16)
-def _made(same: _Same) -> _Made:
+def _made(same: _Same[Rulebook], read: _Same[Readings]) -> _Made:
     """Make what can be computed with out of a rulebook, once for as long as it stays the same."""
-    book = same.book
+    book = same.it
     return _Made(
-        freezes=tuple((rule, _freezes(rule, book.holidays)) for rule in book.freezes),
+        freezes=(
+            *((rule, _freezes(rule, book.holidays)) for rule in book.freezes),
+            *((feed, freezes_by(feed, read.it)) for feed in book.feeds),
+        ),
         hours=tuple((rule, periods(rule.name, rule.when)) for rule in book.hours),
         services=by_id(book.services),
     )
@@ -169,14 +189,14 @@ def _made(same: _Same) -> _Made:
 
 def _freezes(rule: FreezeRule, holidays: tuple[HolidaySet, ...]) -> tuple[Freeze, ...]:
     days = tuple(day for one in holidays if one.name in rule.holidays for day in one.days)
-    found = periods(rule.name, rule.when, days)
-    return tuple(
-        Freeze(name=one.name, window=one.window, recurrence=one.recurrence, reason=rule.reason) for one in found
-    )
+    is_said = bool(days) or rule.when != Times(zone=rule.when.zone) or not rule.also
+    found = periods(rule.name, rule.when, days) if is_said else ()
+    first = tuple(frozen(one, rule.reason, rule.when.note) for one in found)
+    return (*first, *freezes_in(rule.name, rule.also, rule.reason))
 
 
 def _repeated(book: Rulebook) -> Iterator[Problem]:
-    for section in ("standard", "waiting", "services", "groups", "hours", "holidays", "freezes"):
+    for section in ("standard", "waiting", "services", "groups", "hours", "holidays", "freezes", "feeds"):
         seen: set[str] = set()
         for number, one in enumerate(getattr(book, section)):
             ids = one.ids if isinstance(one, Service) else {one.name.strip().casefold()}
@@ -204,6 +224,12 @@ def _missing(book: Rulebook) -> Iterator[Problem]:
 def _untimely(book: Rulebook) -> Iterator[Problem]:
     for number, freeze in enumerate(book.freezes):
         yield from _try(("freezes", number, "when"), partial(_freezes, freeze, book.holidays))
+    for number, feed in enumerate(book.feeds):
+        yield from _try(("feeds", number, "every"), partial(interval, feed))
+        yield from _try(("feeds", number, "url"), partial(check_address, feed))
+        yield from _try(("feeds", number, "zone"), partial(zone_of, feed.zone or "UTC"))
+        if feed.name in {freeze.name for freeze in book.freezes}:
+            yield Problem(path=("feeds", number, "name"), message=f"A freeze has the name {feed.name!r} already.")
     for number, hours in enumerate(book.hours):
         yield from _try(("hours", number, "when"), partial(periods, hours.name, hours.when))
 

@@ -22,8 +22,9 @@ class Times(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parts of time: a span from `start` to `end`, one that comes again by a `rule`, whole `days`, or all of them.
 
     `start` and `end` without an offset are local times in `zone`, an IANA name. With a rule `start` is the first of the
-    spans, each of which lasts as long as from `start` to `end`, or `length` (8h, 1h30m, 2d). Either side of a span that
-    does not come again may be left open.
+    spans, each of which lasts as long as from `start` to `end`, or `length` (8h, 1h30m, 2d). `also` are the starts of
+    further such spans, `never` those that are left out. Either side of a span that does not come again may be left
+    open. `note` says what it is.
     """
 
     start: datetime | None = None
@@ -32,6 +33,14 @@ class Times(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rule: str = ""
     zone: str = "UTC"
     days: tuple[date, ...] = ()
+    also: tuple[datetime, ...] = ()
+    never: tuple[datetime, ...] = ()
+    note: str = ""
+
+    @property
+    def comes_again(self) -> bool:
+        """Whether there is more than one span from `start` on."""
+        return bool(self.rule or self.also)
 
 
 def periods(name: str, times: Times, more_days: tuple[date, ...] = ()) -> tuple[Period, ...]:
@@ -47,8 +56,10 @@ def periods(name: str, times: Times, more_days: tuple[date, ...] = ()) -> tuple[
     """
     _require_near(times, more_days)
     found: list[Period] = []
-    if times.rule:
+    if times.comes_again:
         found.append(Period(name=name, recurrence=check(_recurrence(times))))
+    elif times.never:
+        raise Malformed("Starts are left out of what does not come again.", advice="Give a rule, or leave out `never`.")
     elif times.start is not None or times.end is not None:
         found.append(Period(name=name, window=_window(times)))
     if days := tuple(sorted({*times.days, *more_days})):
@@ -69,7 +80,8 @@ def read_length(text: str) -> timedelta:
 
 def _require_near(times: Times, more_days: tuple[date, ...]) -> None:
     """Refuse what lies so far away that it has no name in some zone, or that a day could not be added to it."""
-    given = (*times.days, *more_days, *(edge for edge in (times.start, times.end) if edge is not None))
+    edges = (edge for edge in (times.start, times.end) if edge is not None)
+    given = (*times.days, *more_days, *edges, *times.also, *times.never)
     if any(moment.year not in YEARS for moment in given):
         message = f"A date lies outside of the years {YEARS.start} to {YEARS.stop - 1}."
         raise Malformed(message, advice="Leave that side open, or give a nearer date.")
@@ -77,14 +89,16 @@ def _require_near(times: Times, more_days: tuple[date, ...]) -> None:
 
 def _recurrence(times: Times) -> Recurrence:
     if times.start is None:
-        raise Malformed("A rule needs the start of its first span.", advice="Give start, as in 2026-03-01T22:00.")
+        message = "What comes again needs the start of its first span."
+        raise Malformed(message, advice="Give start, as in 2026-03-01T22:00.")
     first = _local(times.start, times.zone)
     if times.length and times.end is not None:
         raise Malformed("Both end and length are given.", advice="Give one of them.")
     if not times.length and times.end is None:
         raise Malformed("It is not said how long each span lasts.", advice=f"Give length, as in {FORMS}, or end.")
     length = read_length(times.length) if times.end is None else _local(times.end, times.zone) - first
-    return Recurrence(zone=times.zone, first=first, length=length, rule=times.rule)
+    also, never = (tuple(_local(start, times.zone) for start in starts) for starts in (times.also, times.never))
+    return Recurrence(zone=times.zone, first=first, length=length, rule=times.rule, also=also, never=never)
 
 
 def _window(times: Times) -> Window:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from mitregate.core.control import Matrix, Rule
 from mitregate.core.reach import Reach
+from mitregate.core.feeds import Feed
 from mitregate.core.rulebook import FreezeRule, HolidaySet, Hours, Rulebook
 from mitregate.core.services import Group, Service
 from mitregate.core.times import Times
@@ -26,6 +27,7 @@ KEYS: dict[type[Struct], dict[str, str]] = {
         "freezes": "Times in which nothing that they reach may start, whatever was approved.",
     },
     Matrix: {
+        "feeds": "Calendars elsewhere that are read again and again; what their events say is frozen.",
         "projects": "Rules for projects; the first that fits counts.",
         "runbooks": "The same for runs of runbooks: deployments with the property `runbook`.",
         "environments": "Rules for environments; the first that fits counts.",
@@ -59,11 +61,21 @@ KEYS: dict[type[Struct], dict[str, str]] = {
         "when": "When it holds.",
         "holidays": "Sets of days on which it holds, too, in the zone of `when`.",
         "reach": "Whom it stops; everybody if left out.",
+        "also": "Further times, each as `when`.",
         "reason": "Why; it is shown to those who wait.",
         "spares_emergencies": "Whether emergency changes pass.",
     },
     Times: {
         "start": "When it begins; with a `rule`, when the first one begins. Without an offset it is a time in `zone`.",
+    Feed: {
+        "name": "What it is called; no freeze may have the same name.",
+        "url": "Where its iCalendar file is: `https://…`, `http://…` or `webcal://…`.",
+        "every": "How often it is read: `5m` to `7d`.",
+        "zone": "The zone of whole days, and of events that name none; the calendar's own if left out, or else UTC.",
+        "reach": "Whom it stops; everybody if left out.",
+        "reason": "Why; it is shown to those who wait, with the title of the event.",
+        "spares_emergencies": "Whether emergency changes pass.",
+    },
         "end": "The last instant; a date alone means the whole day. Left open, it does not end by itself.",
         "length": "How long it lasts instead of an `end`: `8h`, `30m`, `1h30m`, `2d`.",
         "rule": "How it comes again: a rule of RFC 5545, such as `FREQ=WEEKLY;BYDAY=MO,TU,WE,TH`.",
@@ -71,6 +83,9 @@ KEYS: dict[type[Struct], dict[str, str]] = {
         "days": "Whole days in that zone.",
     },
     Reach: {
+        "also": "Starts of further such spans.",
+        "never": "Starts that the rule gives, and that are left out.",
+        "note": "What it is; it is shown to those who wait.",
         "projects": "Names or patterns of projects.",
         "environments": "Names, ids or patterns of environments.",
         "types": "Types of environments.",
@@ -93,6 +108,7 @@ SHAPES: dict[Any, dict[str, Any]] = {
 
 def schema() -> dict[str, Any]:
     """Describe a rulebook as JSON Schema, by which editors complete and check what is typed."""
+    tuple[datetime, ...]: {"type": "array", "items": {"type": "string", "pattern": MOMENT}},
     found: dict[str, Any] = msgspec.json.schema(Rulebook)
     for kind, keys in KEYS.items():
         properties = found["$defs"][kind.__name__]["properties"]
