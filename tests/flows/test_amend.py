@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from mitregate.core.declared import PLUGIN_SCOPES
 from mitregate.core.errors import Forbidden, Malformed, Unknown, Unproven
 from mitregate.core.people import MAY, App, Permission, Principal, Role, Scope, fingerprint
 from mitregate.flows import admit, amend, jenkins
@@ -113,7 +114,7 @@ def test_a_jenkins_keeps_its_scopes(world: World) -> None:
     made = world.do(ADMIN, jenkins.add_server, "jenkins")
     with pytest.raises(Malformed, match="that its plugin needs"):
         world.do(ADMIN, amend.change_app, made.app.id, Amendment(scopes=frozenset(Scope)))
-    world.do(ADMIN, amend.change_app, made.app.id, Amendment(scopes=jenkins.SCOPES, callback_url=CALLBACK))
+    world.do(ADMIN, amend.change_app, made.app.id, Amendment(scopes=PLUGIN_SCOPES, callback_url=CALLBACK))
     found = look(world, made.app.id)
     assert (found.callback_url, found.jenkins) == (CALLBACK, made.server)
     with pytest.raises(Malformed) as refusal:

@@ -71,7 +71,8 @@ async def test_every_operation_says_how_it_refuses(document: Any) -> None:
             if not status.startswith("2"):
                 assert list(response["content"]) == ["application/problem+json"], (path, status)
     probes = {"/healthz", "/readyz"}
-    assert open_to_all == {"/api/v1/about", "/api/v1/setup", "/api/v1/rules/schema", "/api/openapi.json", *probes}
+    schemas = {"/api/v1/rules/schema", "/api/v1/settings/schema"}
+    assert open_to_all == {"/api/v1/about", "/api/v1/setup", "/api/openapi.json", *schemas, *probes}
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
 

@@ -10,7 +10,19 @@ import typer
 from typer.main import get_command
 
 from mitregate import __version__
-from mitregate.cli import admission, demo, doctor, freezing, reviewing, ruling, serving, submitting, tracing, waiting
+from mitregate.cli import (
+    admission,
+    declaring,
+    demo,
+    doctor,
+    freezing,
+    reviewing,
+    ruling,
+    serving,
+    submitting,
+    tracing,
+    waiting,
+)
 from mitregate.cli.exits import INTERRUPTED, NOBODY_LISTENS, OK, complain, exit_code
 from mitregate.cli.options import AsJson
 from mitregate.cli.terminal import show, show_json
@@ -39,8 +51,8 @@ for command, words in (
     (submitting.submit, "Submit a deployment as an app; show its gating status."),
     (waiting.status, "Show which gates wait, why, and what would open them."),
     (waiting.wait, "Wait until a deployment is allowed or prevented."),
-    (ruling.apply, "Put the rules of a file in force, after showing what that changes."),
-    (ruling.export, "Write the rules to standard output, as a file that `apply` takes."),
+    (declaring.apply, "Put the settings of a file in force, after showing what that changes."),
+    (declaring.export, "Write the settings to standard output, as a file that `apply` takes."),
     (doctor.doctor, "Check this installation, and say what to put right."),
     (demo.demo, "Play the whole path in this terminal."),
 ):

@@ -17,17 +17,6 @@ class Difference(Struct, frozen=True, kw_only=True):
     after: str = ""
 
 
-class RulesPlan(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What other rules change; how many wait, and would be held or freed, is told only beforehand."""
-
-    revision: int
-    is_changed: bool
-    changes: tuple[Difference, ...] = ()
-    waiting: int | None = None
-    held: int | None = None
-    freed: int | None = None
-
-
 class Edition(Struct, frozen=True, kw_only=True):
     """A revision of the rules."""
 

@@ -32,11 +32,12 @@ def differences(before: Rulebook, after: Rulebook) -> tuple[Difference, ...]:
     return tuple(
         difference
         for section in Rulebook.__struct_fields__
-        for difference in _compare(section, getattr(before, section), getattr(after, section))
+        for difference in compare(section, getattr(before, section), getattr(after, section))
     )
 
 
-def _compare(section: str, before: object, after: object) -> Iterator[Difference]:
+def compare(section: str, before: object, after: object) -> Iterator[Difference]:
+    """Say what changes in one section: a list of what has names, a mapping, or a value with fields."""
     old, new = dict(_parts(before)), dict(_parts(after))
     for name in {**old, **new}:
         if name not in new:

@@ -6,9 +6,10 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from mitregate.core.audit import Action
+from mitregate.core.declared import PLUGIN_SCOPES
 from mitregate.core.errors import Forbidden, Malformed, Unknown
 from mitregate.core.people import App, AppKind, EarlierSecret, Permission, Role, Scope, User, fingerprint
-from mitregate.flows import admit, jenkins
+from mitregate.flows import admit
 from mitregate.flows.act import Act
 from mitregate.flows.admit import CLOUD_ID
 from mitregate.flows.lifecycle import announce_all
@@ -149,7 +150,7 @@ def _refuse_odd(app: App, wanted: Amendment) -> None:
         raise Malformed(SAID_BY_DESCRIPTOR, advice="Change that, then install the app again: `mitregate app install`.")
     if wanted.scopes is not UNSET:
         admit.check_scopes(wanted.scopes)
-        if app.kind is AppKind.JENKINS and wanted.scopes != jenkins.SCOPES:
+        if app.kind is AppKind.JENKINS and wanted.scopes != PLUGIN_SCOPES:
             raise Malformed("A Jenkins has the scopes that its plugin needs.", advice="They are read and write.")
     if wanted.callback_url is not UNSET and wanted.callback_url is not None:
         admit.checked_callback(wanted.callback_url)

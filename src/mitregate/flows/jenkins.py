@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mitregate.core.audit import Action
+from mitregate.core.declared import PLUGIN_SCOPES
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Malformed, Unknown, Unproven
 from mitregate.core.gates import Gate, Stage
@@ -16,9 +17,6 @@ from mitregate.flows import admit
 from mitregate.flows.act import Act
 from mitregate.ports import Ports, UnitOfWork
 from mitregate.wire.jenkins import Message, StatusQuery, read_token
-
-SCOPES = frozenset({Scope.READ, Scope.WRITE})
-"""What the plugin needs: it deletes nothing."""
 
 EARLIER = 3
 """Secrets that are good beside the newest, at most: one that Jenkins has, and new ones that were not pasted."""
@@ -50,7 +48,7 @@ def add_server(act: Act, name: str, callback_url: str | None = None) -> NewServe
     Raises:
         Forbidden, Malformed, Stale: as for any other app.
     """
-    made = admit.add_app(act, name, SCOPES, callback_url)
+    made = admit.add_app(act, name, PLUGIN_SCOPES, callback_url)
     secret = act.ports.new_secret()
     server = JenkinsServer(server_uuid=act.ports.new_id(), secret=act.ports.seal(secret))
     app = replace(made.app, secret_hash="", jenkins=server)

@@ -54,6 +54,11 @@ class DeploymentTable(Table):
         values = plain(app_id=app_id, properties=_pairs(properties), number=len(properties))
         return [key_of(row) for row in self._q.deployments_by_properties(self._connection, **values)]
 
+    def count_of_app(self, app_id: str) -> int:
+        """Count the deployments of an app."""
+        row = self._q.count_deployments_of_app(self._connection, **plain(app_id=app_id))
+        return int(row[0])
+
     def of_app(self, app_id: str) -> list[DeploymentKey]:
         """Find all deployments of an app; no more can come until the transaction ends."""
         self._q.lock_app(self._connection, **plain(app_id=app_id))

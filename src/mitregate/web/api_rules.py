@@ -2,11 +2,9 @@
 
 import asyncio
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Response, get, put
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
 from litestar.params import QueryParameter
 
 from mitregate.core.deployments import EnvironmentType
@@ -14,6 +12,7 @@ from mitregate.core.errors import Malformed
 from mitregate.core.people import Permission
 from mitregate.flows import foresee, rules
 from mitregate.flows.act import begin
+from mitregate.web import forms
 from mitregate.web.counter import PAGE, SECURED, Asked, Asker, Cursor, Desk, Limit, cut, number, refusals
 from mitregate.web.rules_views import EditionPage, RulesPlan, RulingOut, done_out, edition_out, plan_out, ruling_out
 from mitregate.web.views import given
@@ -23,36 +22,13 @@ from mitregate.wire.rulebook_text import write_json, write_yaml
 
 TAG = ["Rules"]
 
-JSON, YAML = "application/json", "application/yaml"
-
 Revision = Annotated[
     int | None,
     QueryParameter(description="The revision it was made from; if it is another by now, it is refused.", ge=0),
 ]
 
 _TAG = re.compile(r'(?:W/)?"(\d{1,18})"', re.ASCII)
-_BOOK = Schema(title="Rulebook", description="A rulebook, by the schema at `/api/v1/rules/schema`.")
-_CONTENT = {media: OpenAPIMediaType(schema=_BOOK) for media in (JSON, YAML)}
-
-
-@dataclass
-class Reading(Operation):
-    """Describes what answers with a rulebook."""
-
-    def __post_init__(self) -> None:
-        """Put the two forms of a rulebook in the place of what the framework makes of bytes."""
-        found = (self.responses or {}).get("200")
-        if isinstance(found, OpenAPIResponse):
-            found.content = dict(_CONTENT)
-
-
-@dataclass
-class Writing(Operation):
-    """Describes what is sent a rulebook."""
-
-    def __post_init__(self) -> None:
-        """Add the body, which the framework knows nothing of."""
-        self.request_body = RequestBody(content=dict(_CONTENT), description="The whole rulebook.", required=True)
+_BOOK = ("Rulebook", "A rulebook, by the schema at `/api/v1/rules/schema`.")
 
 
 @get(
@@ -65,7 +41,7 @@ class Writing(Operation):
     ),
     tags=TAG,
     security=SECURED,
-    operation_class=Reading,
+    operation_class=forms.reading(*_BOOK),
     responses=refusals(400, 401, 403, 404),
 )
 async def show_rules(
@@ -77,10 +53,10 @@ async def show_rules(
 ) -> Response[bytes]:
     """Give the rulebook."""
     kept = await office.read(rules.revision, revision, principal)
-    is_yaml = "yaml" in request.headers.get("accept", "")
+    is_yaml = forms.wants_yaml(request)
     body = write_yaml(kept.book) if is_yaml else write_json(kept.book)
     return Response(
-        body, media_type=YAML if is_yaml else JSON, headers={"etag": f'"{kept.revision}"', "vary": "accept"}
+        body, media_type=forms.YAML if is_yaml else forms.JSON, headers={"etag": f'"{kept.revision}"', "vary": "accept"}
     )
 
 
@@ -95,7 +71,7 @@ async def show_rules(
     ),
     tags=TAG,
     security=SECURED,
-    operation_class=Writing,
+    operation_class=forms.writing(*_BOOK, "The whole rulebook."),
     responses=refusals(400, 401, 403, 409, 413),
 )
 async def put_rules(
@@ -108,11 +84,9 @@ async def put_rules(
 ) -> RulesPlan:
     """Replace the rulebook, or say what that would do."""
     principal.require(Permission.ADMINISTER)
-    kind = request.headers.get("content-type", "")
-    if "json" not in kind and "yaml" not in kind:
-        raise Malformed("The form of the rulebook is not said.", advice=f"Send it as {YAML} or {JSON} in Content-Type.")
+    is_json = forms.is_json(request, "rulebook")
     # Half a megabyte takes its time, in which others are served.
-    book = await asyncio.to_thread(read_rulebook, await request.body(), is_json="json" in kind)
+    book = await asyncio.to_thread(read_rulebook, await request.body(), is_json=is_json)
     seen = revision if revision is not None else _matched(request.headers.get("if-match", "*"))
     if dry_run:
         return plan_out(await office.read(lambda uow: foresee.foresee(begin(office.ports, uow, principal), book, seen)))

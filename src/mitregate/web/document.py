@@ -11,7 +11,16 @@ from litestar.openapi.spec import Components, License, SecurityScheme, Server, T
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
-from mitregate.web import bodies, connect_views, counter, jenkins_views, people_views, rules_views, views
+from mitregate.web import (
+    bodies,
+    connect_views,
+    counter,
+    jenkins_views,
+    people_views,
+    rules_views,
+    settings_views,
+    views,
+)
 from mitregate.web.counter import BEARER
 
 Json = dict[str, Any]
@@ -26,6 +35,7 @@ DESCRIPTION = (
 TAGS = [
     Tag(name="Gates", description="Where deployments wait, why, and for how long."),
     Tag(name="Changes", description="What people approve, decline and plan."),
+    Tag(name="Settings", description="Settings as code: the rules, the apps and the users as one document."),
     Tag(name="Rules", description="Which deployments need a change, and when nothing may start."),
     Tag(name="Deliveries", description="How verdicts reach those who asked."),
     Tag(name="Audit", description="Who did what."),
@@ -107,7 +117,7 @@ def _is_left_out(body: Json) -> bool:
 
 def _describe(name: str, schema: Json) -> None:
     """Add to a schema what its type says of itself, which the framework leaves out."""
-    for module in (views, people_views, connect_views, jenkins_views, rules_views, bodies, counter):
+    for module in (views, people_views, connect_views, jenkins_views, rules_views, settings_views, bodies, counter):
         kind = getattr(module, name, None)
         if isinstance(kind, type) and issubclass(kind, Struct):
             schema["description"] = (getdoc(kind) or "").partition("\n")[0]

@@ -61,7 +61,7 @@ async def install_app(office: Office, principal: Principal, descriptor_url: str)
     told = Told(event=Lifecycle.INSTALLED, reply=reply)
     if app.connect is None or not app.connect.is_enabled:
         return Handled(app=app, told=(told,))
-    return Handled(app=app, told=(told, await _tell(office, Lifecycle.ENABLED, app)))
+    return Handled(app=app, told=(told, await tell(office, Lifecycle.ENABLED, app)))
 
 
 async def switch_app(office: Office, principal: Principal, app_id: str, *, is_enabled: bool) -> Handled:
@@ -69,7 +69,7 @@ async def switch_app(office: Office, principal: Principal, app_id: str, *, is_en
     flow = lifecycle.enable if is_enabled else lifecycle.disable
     app = await office.transact(principal, flow, app_id)
     event = Lifecycle.ENABLED if is_enabled else Lifecycle.DISABLED
-    return Handled(app=app, told=(await _tell(office, event, app),))
+    return Handled(app=app, told=(await tell(office, event, app),))
 
 
 async def remove_app(office: Office, principal: Principal, app_id: str) -> Handled:
@@ -77,7 +77,7 @@ async def remove_app(office: Office, principal: Principal, app_id: str) -> Handl
     app = await office.transact(principal, withdraw.remove_app, app_id)
     if app.kind is not AppKind.CONNECT:
         return Handled(app=app)
-    return Handled(app=app, told=(await _tell(office, Lifecycle.UNINSTALLED, app),))
+    return Handled(app=app, told=(await tell(office, Lifecycle.UNINSTALLED, app),))
 
 
 async def signing_key(office: Office) -> InstallKey:
@@ -96,7 +96,7 @@ async def new_signing_key(office: Office, principal: Principal) -> InstallKey:
     return await office.transact(principal, install_keys.add, pair)
 
 
-async def _tell(office: Office, event: Lifecycle, app: App) -> Told:
+async def tell(office: Office, event: Lifecycle, app: App) -> Told:
     """Tell an app what has happened already; what goes wrong with that is reported and changes nothing."""
     try:
         key = await signing_key(office)

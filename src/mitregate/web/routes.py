@@ -13,6 +13,7 @@ from mitregate.web import (
     api_people,
     api_rules,
     api_server,
+    api_settings,
 )
 
 API = "/api/v1"
@@ -24,6 +25,7 @@ def make_api() -> Router:
     routes = (
         *api_gates.ROUTES,
         *api_changes.ROUTES,
+        *api_settings.ROUTES,
         *api_rules.ROUTES,
         *api_freezes.ROUTES,
         *api_deliveries.ROUTES,

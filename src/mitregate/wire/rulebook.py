@@ -49,15 +49,16 @@ def read_rulebook(data: bytes, *, is_json: bool = False) -> Rulebook:
 
 def read_freeze(data: bytes) -> FreezeRule:
     """Read one freeze, written as JSON with the keys that it has in a rulebook; refused as by `read_rulebook`."""
-    return _read(read_json(data), FreezeRule)
+    return read_as(read_json(data), FreezeRule)
 
 
 def read_tree(tree: Node, judge: Callable[[Rulebook], list[Problem]] = lambda _: []) -> Rulebook:
     """Make a rulebook of a tree, unless *judge* finds problems in it; refused as by `read_rulebook`."""
-    return _read(tree, Rulebook, judge)
+    return read_as(tree, Rulebook, judge)
 
 
-def _read(tree: Node, kind: type[S], judge: Callable[[S], list[Problem]] = lambda _: []) -> S:
+def read_as(tree: Node, kind: type[S], judge: Callable[[S], list[Problem]] = lambda _: []) -> S:
+    """Make what is of *kind* of a tree, unless *judge* finds problems in it; refused as by `read_rulebook`."""
     reading = _Reading()
     built = reading.read(tree, _info(kind), ())
     if not reading.faults:
@@ -182,13 +183,18 @@ def _value(word: Word, kind: inspect.Type, *, is_end: bool) -> Any:
                 raise ValueError(f"must be true or false, not {word.text[:100]!r}.")
             return _TRUTH[word.text]
         case inspect.EnumType():
-            words = [one.value for one in kind.cls]
-            if word.text not in words:
-                raise ValueError(f"must be one of {', '.join(words)}, not {word.text[:100]!r}.")
-            return word.text
+            return _member(word, kind)
         case inspect.DateTimeType() | inspect.DateType():
             return _moment(word.text, kind, is_end=is_end)
     raise TypeError(f"A rulebook cannot hold {kind}.")
+
+
+def _member(word: Word, kind: inspect.EnumType) -> Any:
+    try:
+        return kind.cls(word.text)
+    except ValueError:
+        words = ", ".join(one.value for one in kind.cls)
+        raise ValueError(f"must be one of {words}, not {word.text[:100]!r}.") from None
 
 
 def _text(text: str, kind: inspect.StrType) -> str:

@@ -1,5 +1,6 @@
 """The keys of a rulebook: what each of them means, for its reference and for editors, as JSON Schema."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, get_type_hints
 
@@ -7,9 +8,10 @@ import msgspec
 from msgspec import Struct
 
 from mitregate.core.control import Matrix, Rule
-from mitregate.core.reach import Reach
 from mitregate.core.feeds import Feed
+from mitregate.core.reach import Reach
 from mitregate.core.rulebook import FreezeRule, HolidaySet, Hours, Rulebook
+from mitregate.core.scopes import Scope
 from mitregate.core.services import Group, Service
 from mitregate.core.times import Times
 
@@ -25,9 +27,9 @@ KEYS: dict[type[Struct], dict[str, str]] = {
         "hours": "The hours in which deployments may start. Where several reach a deployment, any of them will do.",
         "holidays": "Sets of whole days, for freezes.",
         "freezes": "Times in which nothing that they reach may start, whatever was approved.",
+        "feeds": "Calendars elsewhere that are read again and again; what their events say is frozen.",
     },
     Matrix: {
-        "feeds": "Calendars elsewhere that are read again and again; what their events say is frozen.",
         "projects": "Rules for projects; the first that fits counts.",
         "runbooks": "The same for runs of runbooks: deployments with the property `runbook`.",
         "environments": "Rules for environments; the first that fits counts.",
@@ -59,14 +61,12 @@ KEYS: dict[type[Struct], dict[str, str]] = {
     FreezeRule: {
         "name": "What it is called.",
         "when": "When it holds.",
+        "also": "Further times, each as `when`.",
         "holidays": "Sets of days on which it holds, too, in the zone of `when`.",
         "reach": "Whom it stops; everybody if left out.",
-        "also": "Further times, each as `when`.",
         "reason": "Why; it is shown to those who wait.",
         "spares_emergencies": "Whether emergency changes pass.",
     },
-    Times: {
-        "start": "When it begins; with a `rule`, when the first one begins. Without an offset it is a time in `zone`.",
     Feed: {
         "name": "What it is called; no freeze may have the same name.",
         "url": "Where its iCalendar file is: `https://…`, `http://…` or `webcal://…`.",
@@ -76,16 +76,18 @@ KEYS: dict[type[Struct], dict[str, str]] = {
         "reason": "Why; it is shown to those who wait, with the title of the event.",
         "spares_emergencies": "Whether emergency changes pass.",
     },
+    Times: {
+        "start": "When it begins; with a `rule`, when the first one begins. Without an offset it is a time in `zone`.",
         "end": "The last instant; a date alone means the whole day. Left open, it does not end by itself.",
         "length": "How long it lasts instead of an `end`: `8h`, `30m`, `1h30m`, `2d`.",
         "rule": "How it comes again: a rule of RFC 5545, such as `FREQ=WEEKLY;BYDAY=MO,TU,WE,TH`.",
         "zone": "An IANA time zone, such as `Europe/Berlin`.",
         "days": "Whole days in that zone.",
-    },
-    Reach: {
         "also": "Starts of further such spans.",
         "never": "Starts that the rule gives, and that are left out.",
         "note": "What it is; it is shown to those who wait.",
+    },
+    Reach: {
         "projects": "Names or patterns of projects.",
         "environments": "Names, ids or patterns of environments.",
         "types": "Types of environments.",
@@ -100,7 +102,13 @@ MOMENT = r"^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)? ?(Z|z|[+-]\d
 """How an instant is written, as a regular expression."""
 
 SHAPES: dict[Any, dict[str, Any]] = {
+    tuple[Scope, ...] | None: {
+        "type": "array",
+        "items": {"enum": [*(scope.short for scope in Scope), *Scope]},
+        "minItems": 1,
+    },
     datetime | None: {"type": "string", "pattern": MOMENT},
+    tuple[datetime, ...]: {"type": "array", "items": {"type": "string", "pattern": MOMENT}},
     tuple[date, ...]: {"type": "array", "items": {"type": "string", "pattern": DAY}},
 }
 """Types that are written in other forms than in which they are kept."""
@@ -108,15 +116,19 @@ SHAPES: dict[Any, dict[str, Any]] = {
 
 def schema() -> dict[str, Any]:
     """Describe a rulebook as JSON Schema, by which editors complete and check what is typed."""
-    tuple[datetime, ...]: {"type": "array", "items": {"type": "string", "pattern": MOMENT}},
-    found: dict[str, Any] = msgspec.json.schema(Rulebook)
-    for kind, keys in KEYS.items():
+    return describe(Rulebook, "Mitregate rulebook", KEYS)
+
+
+def describe(root: type[Struct], title: str, described: Mapping[type[Struct], Mapping[str, str]]) -> dict[str, Any]:
+    """Describe *root* as JSON Schema, with what each key of it, and of what is in it, means."""
+    found: dict[str, Any] = msgspec.json.schema(root)
+    for kind, keys in described.items():
         properties = found["$defs"][kind.__name__]["properties"]
         types = get_type_hints(kind)
         for name, said in keys.items():
             shape = SHAPES.get(types[name], properties[name])
             properties[name] = _without_null(shape) | {"description": said.replace("`", "")}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Mitregate rulebook", **found}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **found}
 
 
 def _without_null(shape: dict[str, Any]) -> dict[str, Any]:

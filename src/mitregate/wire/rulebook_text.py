@@ -30,7 +30,7 @@ SHORT = 80
 def write_yaml(book: Rulebook) -> bytes:
     """Write a rulebook as YAML, with a comment at its head."""
     parts = as_written(book)
-    sections = [_dump({name: part}) for name, part in parts.items()]
+    sections = [dump({name: part}) for name, part in parts.items()]
     return "\n".join([HEADER, *(sections or ["{}\n"])]).encode()
 
 
@@ -90,7 +90,8 @@ _Dumper.add_representer(list, _represent_list)
 _Dumper.add_representer(str, _represent_text)
 
 
-def _dump(part: dict[str, Any]) -> str:
+def dump(part: dict[str, Any]) -> str:
+    """Write tables, lists and words as YAML."""
     text: str = yaml.dump(
         part, Dumper=_Dumper, allow_unicode=True, default_flow_style=False, sort_keys=False, width=WIDE
     )

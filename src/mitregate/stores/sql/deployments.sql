@@ -86,6 +86,12 @@ FROM apps
 WHERE id = :app_id
 /* for update */
 
+-- name: count_deployments_of_app^
+-- Counts the deployments of an app.
+SELECT count(*)
+FROM deployments
+WHERE app_id = :app_id
+
 -- name: deployments_of_app
 -- Finds all deployments of an app.
 SELECT app_id, pipeline_id, environment_id, sequence_number
