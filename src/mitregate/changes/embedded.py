@@ -28,7 +28,7 @@ from mitregate.core.workflow import approvals_needed, class_of, last_steps, move
 from mitregate.ports import UnitOfWork, Wish
 
 NEIGHBOURS = 100
-"""Changes that are looked at in search of conflicts, at most."""
+"""Changes that are looked at together in search of conflicts."""
 
 
 class Embedded:
@@ -74,18 +74,18 @@ class Embedded:
 
     def join(
         self, uow: UnitOfWork, change_key: str, deployment: Deployment, assessment: Assessment, now: datetime
-    ) -> None:
-        """Let one more deployment rely on a change that is there."""
+    ) -> bool:
+        """Let one more deployment rely on a change, if it is open; say whether there is such a change."""
         change = _find(uow, change_key)
         if change is None or not change.is_open:
-            return
+            return change is not None
         joined = _concerning(change, deployment, assessment)
-        if joined != change:
-            uow.changes.keep(replace(joined, updated_at=now))
-            uow.gates.wake_those_of(change.key, now)
         uow.changes.mark(change.number, _marks(joined, deployment))
+        if joined != change:
+            self._say_otherwise(uow, change, joined, now)
         where = deployment.environment.display_name or deployment.environment.id
         _say(uow, change.number, f"{deployment.display_name} to {where} relies on this change, too.", now)
+        return True
 
     def look(self, uow: UnitOfWork, change_key: str, deployment: Deployment) -> Standing | None:
         """Say how a change stands, without moving it; None if it cannot be found."""
@@ -121,7 +121,7 @@ class Embedded:
         if change is None or not change.is_open:
             return
         described = _concerning(change, deployment, assessment)
-        if not change.is_prepared and _speaker(uow.gates.sharing(change.key)) == deployment.key:
+        if not change.is_prepared and _speaker(change, uow.gates.sharing(change.key)) == deployment.key:
             named = title(deployment, uow.rules.current().book.titles)
             is_taken = named != change.title and uow.changes.is_titled(named, change.app_id)
             described = replace(
@@ -132,8 +132,7 @@ class Embedded:
             )
         uow.changes.mark(change.number, _marks(described, deployment))
         if described != change:
-            uow.changes.keep(replace(described, updated_at=now))
-            uow.gates.wake_those_of(change.key, now)
+            self._say_otherwise(uow, change, described, now)
             _say(uow, change.number, "The deployment was submitted anew, and describes itself otherwise.", now)
 
     def finish(self, uow: UnitOfWork, change_key: str, outcome: State, now: datetime, note: str = "") -> None:
@@ -168,6 +167,13 @@ class Embedded:
         """Leave a remark by Mitregate on a change."""
         if _find(uow, change_key) is not None:
             _say(uow, number_of(change_key), text, now)
+
+    def _say_otherwise(self, uow: UnitOfWork, change: Change, said: Change, now: datetime) -> None:
+        """Keep what a change came to say; those that rely on it are decided anew, and those that conflict with it."""
+        uow.changes.keep(replace(said, updated_at=now))
+        uow.gates.wake_those_of(change.key, now)
+        if said.services != change.services:
+            self.touch(uow, change.key, now)
 
     def _close(self, uow: UnitOfWork, change: Change, outcome: State, now: datetime) -> str:
         """Move a change on which no deployment relies any more, and say so."""
@@ -211,22 +217,28 @@ def _say(uow: UnitOfWork, number: int, text: str, now: datetime) -> None:
 
 def _tally(uow: UnitOfWork, book: Rulebook, change: Change, deployment: Deployment) -> Tally:
     """Count the approvals of a change that hold for a deployment, and those that it needs."""
-    is_preapproved = change.type is ChangeType.STANDARD and any(
-        template.name == change.template and approves(template, subject_of(deployment), change.risk)
-        for template in book.standard
+    # Only what it was opened for: else whoever names its number would pass without anybody's approval, and any limit.
+    is_preapproved = (
+        change.type is ChangeType.STANDARD
+        and change.title == title(deployment, book.titles)
+        and any(
+            template.name == change.template and approves(template, subject_of(deployment), change.risk)
+            for template in book.standard
+        )
     )
     more = book.conflicts.more_approvals
-    if more and not any(conflict.is_earlier for conflict in _conflicts(uow, book, change)):
-        more = 0
+    first = next(_conflicts(uow, book, change), None) if more else None
+    more = more if first is not None and first.is_earlier else 0
     needed = approvals_needed(book.workflow, change, is_preapproved=is_preapproved, more=more)
     return tally(change.approvals, accepted(change, deployment, book.titles), needed)
 
 
 def _conflicts(uow: UnitOfWork, book: Rulebook, change: Change) -> Iterator[Conflict]:
+    """Give the conflicts of a change, oldest first."""
     if not change.services or not is_planned(change.window):
         return
     ids = concerned(services_by_id(book), change.services)
-    for other in uow.changes.beside(change.number, map(mark_of, ids), NEIGHBOURS):
+    for other in _beside(uow, change, tuple(map(mark_of, ids))):
         if is_planned(other.window) and overlap(change.window, other.window):
             yield Conflict(
                 key=other.key,
@@ -236,6 +248,15 @@ def _conflicts(uow: UnitOfWork, book: Rulebook, change: Change) -> Iterator[Conf
                 services=tuple(one for one in other.services if one in ids),
                 is_earlier=other.number < change.number,
             )
+
+
+def _beside(uow: UnitOfWork, change: Change, marks: tuple[str, ...]) -> Iterator[Change]:
+    last = 0
+    while found := uow.changes.beside(change.number, marks, NEIGHBOURS, last):
+        yield from found
+        if len(found) < NEIGHBOURS:
+            return
+        last = found[-1].number
 
 
 def _services(deployment: Deployment) -> tuple[str, ...]:
@@ -254,8 +275,9 @@ def _concerning(change: Change, deployment: Deployment, assessment: Assessment) 
     return replace(change, services=services, risk=risk, risk_why=why)
 
 
-def _speaker(gates: Iterable[Gate]) -> DeploymentKey | None:
-    return next((gate.key for gate in gates if gate.relies), None)
+def _speaker(change: Change, gates: Iterable[Gate]) -> DeploymentKey | None:
+    """Say which deployment describes a change; never one of another app, which only named its number."""
+    return next((gate.key for gate in gates if gate.relies and gate.key.app_id == change.app_id), None)
 
 
 def _lasting(gates: Iterable[Gate], outcome: State) -> State:

@@ -1,5 +1,6 @@
 """Conflicts: changes that would touch the same thing at the same time, whichever tools deploy them (domain.md §1)."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
@@ -27,8 +28,11 @@ class Conflict(Struct, frozen=True, kw_only=True):
 
 
 def mark_of(service: str) -> str:
-    """Give what the open changes are found by that concern *service*, a plain id."""
-    return f"service {service}"
+    """Give what the open changes are found by that concern *service*, a plain id.
+
+    Not the id itself: decoded, it may be longer than an index takes, or hold what no database keeps.
+    """
+    return f"concerns {hashlib.sha256(service.encode(errors='replace')).hexdigest()[:32]}"
 
 
 def is_planned(window: Window) -> bool:

@@ -114,12 +114,20 @@ class Gate(Struct, frozen=True, kw_only=True):
     @property
     def is_waiting(self) -> bool:
         """Whether its deployment can still be allowed."""
-        return self.stage is Stage.HELD and self.ended is None
+        return self.stage is Stage.HELD and self.ended is None and self.found is not How.MISSING
 
     @property
     def relies(self) -> bool:
         """Whether its deployment can still be allowed, or is under way: then its change is not over."""
-        return self.is_waiting or self.stage is Stage.STARTED
+        return self.is_waiting or (self.stage is Stage.STARTED and self.found is not How.MISSING)
+
+    @property
+    def related_to(self) -> str | None:
+        """The key of its change; None if there is none.
+
+        A change that gets the number later, which was not there when a deployment named it, is another one's.
+        """
+        return self.change_key if self.found is not How.MISSING else None
 
     @property
     def place(self) -> str:
@@ -217,7 +225,11 @@ def _over(ended: Ended) -> Verdict:
         remedy = "Nothing needs to be done; the newer one goes its own way."
     else:
         message = f"Nobody decided until {spell(ended.at)}, and the rules let no deployment wait longer."
-    return Verdict(status=GatingStatus.PREVENTED, reasons=(Reason(code=ended.code, message=message, remedy=remedy),))
+    return Verdict(
+        status=GatingStatus.PREVENTED,
+        reasons=(Reason(code=ended.code, message=message, remedy=remedy),),
+        ends_at=ended.at if ended.code is ReasonCode.EXPIRED else None,
+    )
 
 
 def _allowed(change: Standing, calendar: Calendar, now: datetime) -> Verdict:
@@ -237,17 +249,18 @@ def _allowed(change: Standing, calendar: Calendar, now: datetime) -> Verdict:
 
 def _change_is_missing(gate: Gate) -> Verdict:
     key = gate.change_key
-    message, remedy = f"The change request {key} cannot be found.", "An operator must restore it"
-    if gate.found is How.SUPPLIED:
+    message = f"The change request {key} cannot be found."
+    remedy = "An operator must restore it, or submit a new deployment."
+    if gate.found is How.MISSING:
         message = f"The deployment names {key} as its change request, and there is no such change request."
-        remedy = "Check the number"
+        remedy = "Check the number, and submit a new deployment."
     return Verdict(
         status=GatingStatus.INVALID,
         reasons=(
             Reason(
                 code=ReasonCode.MISCONFIGURED,
                 message=message,
-                remedy=f"{remedy}, or submit a new deployment.",
+                remedy=remedy,
             ),
         ),
     )

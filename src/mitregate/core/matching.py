@@ -50,9 +50,10 @@ TYPE = "changeType"
 
 
 class How(StrEnum):
-    """How the change of a gate was found."""
+    """How the change of a gate was found; a number that was supplied may be `missing`."""
 
     SUPPLIED = "supplied"
+    MISSING = "missing"
     ASSOCIATED = "associated"
     REDEPLOYED = "redeployed"
     TITLED = "titled"

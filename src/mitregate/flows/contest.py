@@ -57,9 +57,9 @@ def contest(act: Act, stored: Deployment, rival: Deployment) -> Gate | None:
 def _shut(act: Act, gate: Gate, stored: Deployment, rival: Deployment) -> Gate:
     contested = replace(gate, contested=_names(stored.pipeline, rival.pipeline))
     act.record(Action.GATE_CONTESTED, gate.id, {"job": stored.project, "other": rival.project})
-    if gate.change_key is not None:
+    if gate.related_to is not None:
         text = f"The jobs {contested.contested} cannot be told apart: neither will be allowed by this change."
-        act.ports.changes.comment(act.uow, gate.change_key, text, act.now)
+        act.ports.changes.comment(act.uow, gate.related_to, text, act.now)
     if gate.stage is Stage.HELD:
         return settle(act, contested, stored)
     # What has started is neither decided on nor announced any more; but the other job may ask for it.

@@ -30,14 +30,15 @@ class Related(Struct, frozen=True, kw_only=True):
 def relate(act: Act, deployment: Deployment) -> Related:
     """Find the change of *deployment*, or open one; from then on no other one is looked at for it.
 
-    A number that is supplied counts even if there is no such change: a second one is never made beside it.
+    A number that is supplied counts even if there is no such change: a second one is never made beside it. Nor does
+    one that gets that number later, for nobody meant that one.
     """
     system = act.ports.changes
     found = known(act, deployment)
     assessment = assessment_of(act.uow, deployment)
     if found is not None:
-        system.join(act.uow, found.key, deployment, assessment, act.now)
-        return found
+        is_there = system.join(act.uow, found.key, deployment, assessment, act.now)
+        return found if is_there else Related(key=found.key, how=How.MISSING)
     wish = wish_for(act.uow, deployment, assessment, act.now)
     key = system.open(act.uow, deployment, wish, act.principal.name, act.now)
     return Related(key=key, how=How.CREATED)

@@ -221,14 +221,18 @@ def comment_on(act: Act, key: str, text: str) -> Comment:
 def _load(uow: UnitOfWork, key: str) -> tuple[Held, Change]:
     """Read a change with the gates it holds; the gates first, which is the order in which everybody locks."""
     number = number_of(key)
-    held: Held = []
-    for gate in uow.gates.of_change(key.upper()):
-        deployment = uow.deployments.get(gate.key) if gate.is_waiting else None
-        if deployment is not None:
-            held.append((gate, deployment))
+    gates = uow.gates.of_change(key.upper())
     change = uow.changes.get(number)
     if change is None:
         raise _no_such(key)
+    if len(uow.gates.sharing(change.key)) > len(gates):
+        # Somebody joined while this waited for the change; nobody else would wake them.
+        gates = uow.gates.of_change(change.key)
+    held: Held = []
+    for gate in gates:
+        deployment = uow.deployments.get(gate.key) if gate.is_waiting else None
+        if deployment is not None:
+            held.append((gate, deployment))
     return held, change
 
 
@@ -280,12 +284,15 @@ def _keep(act: Act, change: Change, held: Held, action: Action, detail: dict[str
         act.uow.changes.add_comment(change.number, comment)
     for gate, deployment in held:
         settle(act, gate, deployment)
+    if not change.is_open:
+        act.ports.changes.touch(act.uow, change.key, act.now)
     return act.uow.changes.get(change.number) or change
 
 
 def _require_seen(change: Change, held: Held, seen: str | None) -> None:
     """Refuse a decision on what the decider has not seen."""
-    if seen is not None and held and sight(shown(change, (deployment for _, deployment in held))) != seen:
+    digests = shown(change, (deployment for _, deployment in held))
+    if seen is not None and digests and sight(digests) != seen:
         message = f"What is to be deployed, or when, changed after {change.key} was shown to you."
         raise Stale(message, advice="Look at it as it is now, then decide.")
 

@@ -31,7 +31,7 @@ BATCH = 100
 
 def first_look(act: Act, gate: Gate, deployment: Deployment) -> tuple[Gate, Standing | None]:
     """Decide on a *gate* that has not been kept yet; give it with its verdict, and how its change stands."""
-    key = gate.change_key
+    key = gate.related_to
     change = act.ports.changes.advance(act.uow, key, deployment, act.now) if key is not None else None
     watched, terms = _terms(act, _ask(gate, change, act.now), deployment)
     verdict = decide(watched, change, calendar_of(act, gate, deployment, change), act.now, terms)
@@ -52,13 +52,13 @@ def settle(act: Act, gate: Gate, deployment: Deployment) -> Gate:
     if gate.stage is not Stage.HELD:
         return gate
     # What can never be allowed leaves its change where it stands.
-    key = gate.change_key if gate.contested is None and gate.ended is None else None
+    key = gate.related_to if gate.contested is None and gate.ended is None else None
     change = act.ports.changes.advance(act.uow, key, deployment, act.now) if key else None
     watched, terms = _terms(act, _ask(gate, change, act.now), deployment)
     verdict = decide(watched, change, calendar_of(act, gate, deployment, change), act.now, terms)
     has_expired = any(reason.code is ReasonCode.EXPIRED for reason in verdict.reasons) and gate.ended is None
     if has_expired:
-        watched = replace(watched, ended=Ended(code=ReasonCode.EXPIRED, at=act.now))
+        watched = replace(watched, ended=Ended(code=ReasonCode.EXPIRED, at=verdict.ends_at or act.now))
     if verdict == gate.verdict and watched == gate:
         return gate
     has_new_status = verdict.status is not gate.verdict.status
@@ -80,8 +80,8 @@ def end(act: Act, gate: Gate, deployment: Deployment, ended: Ended, note: str) -
     act.uow.gates.keep(over)
     act.record_for(BY_ITSELF, Action.GATE_ENDED, gate.id, {"why": ended.code.value, "successor": ended.successor})
     settled = settle(act, replace(over, revision=over.revision + 1), deployment)
-    if gate.change_key is not None:
-        act.ports.changes.finish(act.uow, gate.change_key, State.CANCELLED, act.now, note)
+    if gate.related_to is not None:
+        act.ports.changes.finish(act.uow, gate.related_to, State.CANCELLED, act.now, note)
     return settled
 
 
@@ -100,7 +100,7 @@ def _terms(act: Act, gate: Gate, deployment: Deployment) -> tuple[Gate, Terms]:
         found = patience(waiting_for(book.waiting, subject_of(deployment)), gate.asked_at)
     terms = Terms(faults=faults_of(book, deployment), patience=found)
     due = sum(moment <= act.now for moment in found.reminders)
-    if found.ends_at is None or due <= gate.reminders or act.now >= found.ends_at:
+    if terms.faults or found.ends_at is None or due <= gate.reminders or act.now >= found.ends_at:
         return gate, terms
     act.record_for(BY_ITSELF, Action.GATE_REMINDED, gate.id, {"ends_at": found.ends_at.isoformat()})
     if gate.change_key is not None:

@@ -130,9 +130,9 @@ def _progress(act: Act, gate: Gate, deployment: Deployment) -> None:
         is_allowed = gate.verdict.status is GatingStatus.ALLOWED
         action = Action.GATE_STARTED if is_allowed else Action.GATE_STARTED_UNALLOWED
         act.record(action, gate.id, {"status": gate.verdict.status.value})
-        if gate.change_key is not None:
+        if gate.related_to is not None:
             text = "The deployment started." if is_allowed else "The deployment started WITHOUT being allowed to."
-            act.ports.changes.comment(act.uow, gate.change_key, text, act.now)
+            act.ports.changes.comment(act.uow, gate.related_to, text, act.now)
         gate = _leave(act, gate, Stage.STARTED)
     if is_final and gate.stage in {Stage.HELD, Stage.STARTED}:
         act.record(Action.GATE_FINISHED, gate.id, {"state": deployment.state.value})
@@ -156,9 +156,9 @@ def _abandon(act: Act, gate: Gate) -> None:
         return
     act.record(Action.GATE_FINISHED, gate.id, {"state": "started over"})
     gate = _leave(act, replace(gate, outcome=State.CANCELLED), Stage.FINISHED)
-    if gate.change_key is not None:
+    if gate.related_to is not None:
         note = "The deployment starts over, with a gate of its own."
-        act.ports.changes.finish(act.uow, gate.change_key, State.CANCELLED, act.now, note)
+        act.ports.changes.finish(act.uow, gate.related_to, State.CANCELLED, act.now, note)
 
 
 def _leave(act: Act, gate: Gate, stage: Stage) -> Gate:
@@ -171,7 +171,7 @@ def _leave(act: Act, gate: Gate, stage: Stage) -> Gate:
 
 def _describe(act: Act, gate: Gate, deployment: Deployment) -> Gate:
     """Keep with *gate*, and with its change, how its *deployment* describes itself now."""
-    if gate.change_key is not None:
+    if gate.is_waiting and gate.change_key is not None:
         assessment = assessment_of(act.uow, deployment)
         act.ports.changes.describe(act.uow, gate.change_key, deployment, assessment, act.now)
     described = replace(

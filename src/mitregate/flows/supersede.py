@@ -7,12 +7,16 @@ from mitregate.core.waiting import waiting_for
 from mitregate.flows.act import Act
 from mitregate.flows.settle import end
 
+WAITS = {GatingStatus.AWAITING, GatingStatus.INVALID}
+"""Statuses out of which a gate can yet be allowed; what is invalid waits for an operator."""
+
 
 def supersede(act: Act, gate: Gate, deployment: Deployment) -> None:
     """Let *gate*, just opened, take the place of those that wait at the same place, or one of them that of *gate*.
 
-    What is allowed already keeps its place. Of one pipeline the higher number is the newer deployment, whatever came
-    first; of different ones, or where a tool has a pipeline for each run, the one that was opened later.
+    What is allowed already keeps its place, and what was prevented its reason. Of one pipeline the higher number is the
+    newer deployment, whatever came first; of different ones, or where a tool has a pipeline for each run, the one that
+    was opened later.
     """
     rules = act.uow.rules.current().book.waiting
     if not rules or not waiting_for(rules, subject_of(deployment)).supersede:
@@ -20,11 +24,11 @@ def supersede(act: Act, gate: Gate, deployment: Deployment) -> None:
     others = [other for other in act.uow.gates.held_at(gate.place) if other.id != gate.id and other.is_waiting]
     newer = [other for other in others if _is_overtaken(gate, other)]
     if newer:
-        if gate.verdict.status is GatingStatus.AWAITING:
+        if gate.verdict.status in WAITS:
             _end(act, gate, deployment, newer[-1])
         return
     for other in others:
-        waiting = act.uow.deployments.get(other.key) if other.verdict.status is GatingStatus.AWAITING else None
+        waiting = act.uow.deployments.get(other.key) if other.verdict.status in WAITS else None
         if waiting is not None:
             _end(act, other, waiting, gate)
 

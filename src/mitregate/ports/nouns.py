@@ -128,7 +128,10 @@ class Gates(Protocol):
         """Read the gates of a change, oldest first, not locked: where the change is, they hold still enough."""
 
     def held_at(self, place: str) -> list[Gate]:
-        """Read the held gates of one place (`Gate.place`), oldest first, locked likewise."""
+        """Read the held gates of one place (`Gate.place`), oldest first, locked likewise.
+
+        Nobody else reads them so before this transaction ends: of two that come at once, one sees the other.
+        """
 
     def due(self, now: datetime, limit: int) -> list[Gate]:
         """Read held gates whose wake time has come, most overdue first, locked likewise."""
@@ -179,11 +182,14 @@ class Changes(Protocol):
     def mark(self, number: int, marks: Iterable[str]) -> None:
         """Let a change that is open be found by *marks*, and by those that it has, until it is over."""
 
-    def beside(self, number: int, marks: Iterable[str], limit: int) -> list[Change]:
-        """Read other open changes that bear one of *marks*, oldest first."""
+    def beside(self, number: int, marks: Iterable[str], limit: int, after: int = 0) -> list[Change]:
+        """Read other open changes that bear one of *marks*, oldest first, those above the number *after*."""
 
     def opened_of(self, template: str, since: datetime) -> int:
-        """Count the changes that were opened of *template* at *since* or later."""
+        """Count the changes that were opened of *template* at *since* or later.
+
+        Nobody else counts them before this transaction ends: of two that come at once, one counts the other's.
+        """
 
     def page(self, query: ChangeQuery) -> list[Change]:
         """Read changes, newest first."""

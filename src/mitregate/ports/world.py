@@ -63,8 +63,8 @@ class ChangeSystem(Protocol):
 
     def join(
         self, uow: UnitOfWork, change_key: str, deployment: Deployment, assessment: Assessment, now: datetime
-    ) -> None:
-        """Let one more deployment rely on a change that is there."""
+    ) -> bool:
+        """Let one more deployment rely on a change, if it is open; say whether there is such a change."""
 
     def look(self, uow: UnitOfWork, change_key: str, deployment: Deployment) -> Standing | None:
         """Say how a change stands, without moving it; None if it cannot be found."""

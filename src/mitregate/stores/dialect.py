@@ -4,7 +4,8 @@ There is one text for both engines (`sql/`). The few words in it that neither en
 when it is loaded: `utc_now()` and `utc_after(:seconds)`, instants by the database's clock; `texts_of(:x)` and
 `pairs_of(:x)`, the members of a JSON array or object as rows, and `arrays_of(:x)`, those of an array of arrays;
 `numbers_of_changes(:n)`, so many numbers that no change has had; `shared_rules()` and `locked_rules()`, by which one
-decides by rules that stay as they are until one has ended; and the comments that ask PostgreSQL for row locks,
+decides by rules that stay as they are until one has ended; `turns_of(:x)`, by which those take turns who say the same;
+and the comments that ask PostgreSQL for row locks,
 and SQLite for an index, as it keeps no statistics to choose a partial one by.
 """
 

@@ -64,9 +64,10 @@ _WORDS = {
         r"(SELECT nextval(pg_get_serial_sequence('changes', 'number')) AS number FROM generate_series(1, \1))"
     ),
 }
-READING = _WORDS | {r"(?:shared|locked)_rules\(\)": "1"}
+READING = _WORDS | {r"(?:shared|locked)_rules\(\)|turns_of\(:\w+\)": "1"}
 # An advisory lock over the rulebook; its number is nobody else's.
 _LOCKS = {r"shared_rules\(": "pg_advisory_xact_lock_shared(71773", r"locked_rules\(": "pg_advisory_xact_lock(71773"}
+_LOCKS |= {r"turns_of\((:\w+)\)": r"pg_advisory_xact_lock(71774, hashtext(\1))"}
 WRITING = _WORDS | _LOCKS | {r"/\* (for update.*?) \*/": r"\1"}
 
 OVERTAKEN = (errors.DeadlockDetected, errors.SerializationFailure, errors.UniqueViolation)

@@ -45,7 +45,7 @@ WORDS = {
     r"utc_after\((:\w+)\)": r"strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', \1 || ' seconds')",
     r"/\* (indexed by \w+) \*/": r"\1",
     r"(?:texts|pairs|arrays)_of\((:\w+)\)": r"json_each(\1)",
-    r"(?:shared|locked)_rules\(\)": "1",  # there is one writer
+    r"(?:shared|locked)_rules\(\)|turns_of\(:\w+\)": "1",  # there is one writer
     # Inside the one writer's transaction these are free until they are used.
     r"numbers_of_changes\((:\w+)\)": (
         r"(WITH RECURSIVE free(number, wanted) AS (SELECT coalesce(max(seq), 0) + 1, \1 FROM sqlite_sequence"

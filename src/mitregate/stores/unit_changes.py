@@ -66,13 +66,14 @@ class ChangeTable(Table):
         """Let a change that is open be found by *marks*, and by those that it has, until it is over."""
         self._write(self._q.add_marks, plain(number=number) | {"marks": body(tuple(marks))})
 
-    def beside(self, number: int, marks: Iterable[str], limit: int) -> list[Change]:
-        """Read other open changes that bear one of *marks*, oldest first."""
-        values = plain(number=number, limit=limit) | {"marks": body(tuple(marks))}
+    def beside(self, number: int, marks: Iterable[str], limit: int, after: int = 0) -> list[Change]:
+        """Read other open changes that bear one of *marks*, oldest first, those above the number *after*."""
+        values = plain(number=number, limit=limit, after=after) | {"marks": body(tuple(marks))}
         return [change_of(row) for row in self._q.changes_beside(self._connection, **values)]
 
     def opened_of(self, template: str, since: datetime) -> int:
-        """Count the changes that were opened of *template* at *since* or later."""
+        """Count the changes that were opened of *template* at *since* or later, after all who counted them before."""
+        self._q.take_turns(self._connection, **plain(what=f"template {template}"))
         values = plain(template=template) | {"since": instant(since)}
         return int(self._q.changes_of_template(self._connection, **values))
 

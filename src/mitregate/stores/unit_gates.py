@@ -45,7 +45,8 @@ class GateTable(Table):
         return [gate_of(row) for row in self._q.gates_sharing(self._connection, **plain(change_key=change_key))]
 
     def held_at(self, place: str) -> list[Gate]:
-        """Read the held gates of one place (`Gate.place`), oldest first, locked likewise."""
+        """Read the held gates of one place, oldest first, locked likewise, after all who read them so before."""
+        self._q.take_turns(self._connection, **plain(what=f"place {place}"))
         return [gate_of(row) for row in self._q.gates_at_place(self._connection, **plain(place=place))]
 
     def due(self, now: datetime, limit: int) -> list[Gate]:

@@ -89,8 +89,13 @@ WHERE
         SELECT marked.number FROM change_marks AS marked
         WHERE marked.mark IN (SELECT words.value FROM texts_of(:marks) AS words) AND marked.number <> :number
     )
+    AND number > :after
 ORDER BY number
 LIMIT :limit
+
+-- name: take_turns!
+-- Waits for all who said the same words in transactions that have not ended; they wait likewise.
+SELECT turns_of(:what)
 
 -- name: changes_of_template$
 -- Counts the changes opened of a template since an instant.
