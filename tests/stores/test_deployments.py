@@ -2,7 +2,17 @@ from msgspec.structs import replace
 
 from mitregate.core.deployments import State
 from mitregate.ports import Store, UnitOfWork
-from tests.stores.made import NOW, app, deployment, keep, key
+from tests.stores.made import LATER, NOW, app, deployment, keep, key
+
+
+async def test_it_is_known_when_a_deployment_was_kept(store: Store) -> None:
+    """When a deployment was last kept is known; of one that is not there nothing is."""
+    made = deployment()
+    assert await store.read(lambda uow: uow.deployments.kept_at(made.key)) is None
+    await store.transact(lambda uow: uow.deployments.keep(made, NOW))
+    assert await store.read(lambda uow: uow.deployments.kept_at(made.key)) == NOW
+    await store.transact(lambda uow: uow.deployments.keep(made, LATER))
+    assert await store.read(lambda uow: uow.deployments.kept_at(made.key)) == LATER
 
 
 async def test_a_deployment_comes_back_as_it_was(store: Store) -> None:

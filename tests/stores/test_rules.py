@@ -42,6 +42,15 @@ async def test_rules_come_back_as_they_were(store: Store, other: Store) -> None:
     assert await store.read(lambda uow: uow.rules.page(5, 3)) == [kept(2), kept(1)]
 
 
+async def test_the_rules_of_any_instant_are_found(store: Store) -> None:
+    """The rules that were in force at an instant are found: from the instant on at which they were written."""
+    for number in (1, 2):
+        await keep_rules(store, replace(kept(number), at=NOW + number * timedelta(hours=1)))
+    moments = [NOW + hours * timedelta(hours=1) for hours in (0, 1, 1.9, 2, 9)]
+    found = await store.read(lambda uow: [uow.rules.at(moment).revision for moment in moments])
+    assert found == [0, 1, 1, 2, 2]
+
+
 async def test_one_revision_is_kept_once(store: Store) -> None:
     """Whoever keeps a revision that is there already is told so, and the first one stays."""
     await keep_rules(store, kept(1))

@@ -54,6 +54,13 @@ class Workflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outcomes: Outcomes = Outcomes()
 
 
+class Need(Struct, frozen=True, kw_only=True):
+    """So many approvals that a change needs, and why."""
+
+    count: int
+    why: str
+
+
 ENDINGS: dict[Ending, tuple[Transition, ...]] = {
     Ending.COMPLETE: (Transition.COMPLETE, Transition.CANCEL, Transition.DECLINE),
     Ending.CLOSE: (Transition.COMPLETE, Transition.CANCEL, Transition.DECLINE),
@@ -85,7 +92,12 @@ def needs_cab(workflow: Workflow, change: Change) -> bool:
 
 
 def approvals_needed(workflow: Workflow, change: Change, *, is_preapproved: bool, more: int) -> int:
-    """Say how many approvals, each by another person, *change* needs.
+    """Say how many approvals, each by another person, *change* needs; the arguments are those of `needs`."""
+    return sum(need.count for need in needs(workflow, change, is_preapproved=is_preapproved, more=more))
+
+
+def needs(workflow: Workflow, change: Change, *, is_preapproved: bool, more: int) -> tuple[Need, ...]:
+    """Say what makes up the approvals that *change* needs, each by another person.
 
     Args:
         workflow: what the operator wants.
@@ -94,8 +106,22 @@ def approvals_needed(workflow: Workflow, change: Change, *, is_preapproved: bool
         more: how many more its conflicts ask for; emergencies need none of these.
     """
     if change.type is ChangeType.EMERGENCY:
-        return 1
-    return (0 if is_preapproved else 1) + int(needs_cab(workflow, change)) + more
+        return (Need(count=1, why="an emergency needs the approval of somebody who may override"),)
+    found = [_first_need(change, is_preapproved=is_preapproved)]
+    if workflow.cab_from is not None and needs_cab(workflow, change):
+        why = f"the risk is {change.risk.value}, and from {workflow.cab_from.value} on the CAB is asked"
+        found.append(Need(count=1, why=why))
+    if more:
+        found.append(Need(count=more, why="it conflicts with a change that was opened before it"))
+    return tuple(found)
+
+
+def _first_need(change: Change, *, is_preapproved: bool) -> Need:
+    if is_preapproved:
+        return Need(count=0, why=f"the standard change {change.template!r} is approved beforehand")
+    if change.type is ChangeType.STANDARD:
+        return Need(count=1, why=f"the standard change {change.template!r} does not approve it beforehand any more")
+    return Need(count=1, why="a normal change needs the approval of one person")
 
 
 def moves_by_itself(workflow: Workflow, status: Status) -> bool:

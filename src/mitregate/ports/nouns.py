@@ -93,6 +93,9 @@ class Deployments(Protocol):
     def get_all(self, keys: Sequence[DeploymentKey]) -> dict[DeploymentKey, Deployment]:
         """Read those of several deployments that are there, locked likewise, in one go."""
 
+    def kept_at(self, key: DeploymentKey) -> datetime | None:
+        """Say when a deployment was last kept; None if it is not there."""
+
     def keep(self, deployment: Deployment, at: datetime) -> None:
         """Keep a deployment in place of the one with its key, if any; properties replace the earlier ones."""
 
@@ -279,6 +282,9 @@ class Rules(Protocol):
 
     def keep(self, kept: KeptRules) -> None:
         """Keep a new revision, one higher than the current one; `Stale` if somebody else was faster."""
+
+    def at(self, moment: datetime) -> KeptRules:
+        """Read it as it was at *moment*."""
 
     def page(self, limit: int, before: int | None = None) -> list[KeptRules]:
         """Read revisions, newest first, those below *before* if it is given."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.stores.ledger import Table
-from mitregate.stores.rows import body, deployment_of, instant, key_of, key_values, plain
+from mitregate.stores.rows import body, deployment_of, instant, key_of, key_values, moment_if, plain
 
 
 class DeploymentTable(Table):
@@ -27,6 +27,10 @@ class DeploymentTable(Table):
         known = {key_of(row[:4]): deployment_of(row[4:]) for row in rows}
         self._ledger.found |= {key: known.get(key) for key in keys}
         return known
+
+    def kept_at(self, key: DeploymentKey) -> datetime | None:
+        """Say when a deployment was last kept; None if it is not there."""
+        return moment_if(self._q.deployment_kept_at(self._connection, **key_values(key)))
 
     def keep(self, deployment: Deployment, at: datetime) -> None:
         """Keep a deployment in place of the one with its key, if any; properties replace the earlier ones.

@@ -1,8 +1,10 @@
 """The rulebook in the database, each revision a row."""
 
+from datetime import datetime
+
 from mitregate.ports import KeptRules
 from mitregate.stores.ledger import Table
-from mitregate.stores.rows import body, instant_if, plain, rules_of
+from mitregate.stores.rows import body, instant, instant_if, plain, rules_of
 
 
 class RuleTable(Table):
@@ -28,6 +30,11 @@ class RuleTable(Table):
         values = plain(revision=kept.revision, at=instant_if(kept.at), actor=kept.actor, body=body(kept.book))
         if not self._change(self._q.keep_rules, values):
             self._overtaken("the rules")
+
+    def at(self, moment: datetime) -> KeptRules:
+        """Read it as it was at *moment*."""
+        row = self._q.rules_at(self._connection, at=instant(moment))
+        return rules_of(row) if row else KeptRules()
 
     def page(self, limit: int, before: int | None = None) -> list[KeptRules]:
         """Read revisions, newest first, those below *before* if it is given."""

@@ -22,6 +22,14 @@ INNER JOIN deployments AS known
 ORDER BY known.app_id, known.pipeline_id, known.environment_id, known.sequence_number
 /* for update of known */
 
+-- name: deployment_kept_at$
+-- Reads when a deployment was last kept.
+SELECT updated_at
+FROM deployments
+WHERE
+    app_id = :app_id AND pipeline_id = :pipeline_id
+    AND environment_id = :environment_id AND sequence_number = :sequence_number
+
 -- name: add_deployment!
 -- Keeps a deployment that is new; an error if somebody else has put it there since it was looked for.
 INSERT INTO deployments (

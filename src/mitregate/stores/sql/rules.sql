@@ -13,6 +13,14 @@ FROM rulebooks
 ORDER BY revision DESC
 LIMIT 1
 
+-- name: rules_at^
+-- Reads the revision of the rulebook that was in force at an instant.
+SELECT revision, at, actor, body
+FROM rulebooks
+WHERE at <= :at
+ORDER BY revision DESC
+LIMIT 1
+
 -- name: keep_rules$
 -- Keeps a new revision of the rulebook; no row if there is one of that number already.
 INSERT INTO rulebooks (revision, at, actor, body)
