@@ -15,17 +15,21 @@ from mitregate.core.audit import SYSTEM
 from mitregate.core.binding import accepted
 from mitregate.core.catalogue import approves
 from mitregate.core.changes import FIRST, Change, ChangeType, Comment, Status, move, number_of
+from mitregate.core.concern import concerning, services_of
 from mitregate.core.conflicts import Conflict, concerned, is_planned, mark_of, overlap
 from mitregate.core.deployments import Deployment, DeploymentKey, State
 from mitregate.core.errors import Unknown
 from mitregate.core.gates import Gate, Standing
 from mitregate.core.matching import How, describe, mark, title
+from mitregate.core.profiles import Profile, given_on, profile_of
 from mitregate.core.reach import subject_of
-from mitregate.core.risk import COUNTED, Assessment, higher
+from mitregate.core.risk import COUNTED, Assessment
 from mitregate.core.rulebook import Rulebook, services_by_id
-from mitregate.core.services import plain_id
-from mitregate.core.workflow import approvals_needed, class_of, last_steps, moves_by_itself, next_step
+from mitregate.core.workflow import approvals_needed, class_of, last_steps, moves_by_itself, needs, walk
 from mitregate.ports import UnitOfWork, Wish
+
+IMAGINED = "CHG-new"
+"""The key of a change that is not there yet."""
 
 NEIGHBOURS = 100
 """Changes that are looked at together in search of conflicts."""
@@ -50,23 +54,7 @@ class Embedded:
 
     def open(self, uow: UnitOfWork, deployment: Deployment, wish: Wish, requested_by: str, now: datetime) -> str:
         """Open a change for a deployment, in the transaction at hand; give its key."""
-        change = uow.changes.add(
-            Change(
-                number=0,
-                title=title(deployment, uow.rules.current().book.titles),
-                description=describe(deployment),
-                app_id=deployment.key.app_id,
-                type=wish.type,
-                template=wish.template,
-                risk=wish.assessment.risk,
-                risk_why=wish.assessment.why,
-                services=_services(deployment),
-                status=FIRST[wish.type],
-                requested_by=requested_by,
-                created_at=now,
-                updated_at=now,
-            )
-        )
+        change = uow.changes.add(_draft(uow.rules.current().book, deployment, wish, requested_by, now))
         uow.changes.mark(change.number, _marks(change, deployment))
         if wish.note:
             _say(uow, change.number, wish.note, now)
@@ -79,7 +67,7 @@ class Embedded:
         change = _find(uow, change_key)
         if change is None or not change.is_open:
             return change is not None
-        joined = _concerning(change, deployment, assessment)
+        joined = concerning(change, deployment, assessment)
         uow.changes.mark(change.number, _marks(joined, deployment))
         if joined != change:
             self._say_otherwise(uow, change, joined, now)
@@ -102,9 +90,7 @@ class Embedded:
             return None
         book = uow.rules.current().book
         given = _tally(uow, book, change, deployment)
-        moved = change
-        while step := next_step(book.workflow, moved, given, now):
-            moved = move(moved, step, now)
+        moved = walk(book.workflow, change, given, now)
         if moved is not change:
             uow.changes.keep(moved)
             _say(uow, change.number, f"Moved from {change.status.value} to {moved.status.value}.", now)
@@ -120,7 +106,7 @@ class Embedded:
         change = _find(uow, change_key)
         if change is None or not change.is_open:
             return
-        described = _concerning(change, deployment, assessment)
+        described = concerning(change, deployment, assessment)
         if not change.is_prepared and _speaker(change, uow.gates.sharing(change.key)) == deployment.key:
             named = title(deployment, uow.rules.current().book.titles)
             is_taken = named != change.title and uow.changes.is_titled(named, change.app_id)
@@ -150,6 +136,27 @@ class Embedded:
             else:
                 text += self._close(uow, change, _lasting(others, outcome), now)
         _say(uow, change.number, text, now)
+
+    def profile(self, uow: UnitOfWork, change_key: str, deployment: Deployment | None) -> Profile | None:
+        """Say what is to be explained of a change, for one deployment that relies on it; None if it cannot be found."""
+        change = _find(uow, change_key)
+        return _profile(uow, change, deployment) if change is not None else None
+
+    def imagine(
+        self, uow: UnitOfWork, change_key: str | None, deployment: Deployment, wish: Wish, now: datetime
+    ) -> tuple[Standing, Profile] | None:
+        """Say how a change would stand once a deployment relied on it, and what it would be; writes nothing."""
+        book = uow.rules.current().book
+        change = _find(uow, change_key) if change_key is not None else _draft(book, deployment, wish, "", now)
+        if change is None:
+            return None
+        if change_key is not None and change.is_open:
+            change = concerning(change, deployment, wish.assessment)
+        change = replace(change, window=wish.window) if is_planned(wish.window) else change
+        given = _tally(uow, book, change, deployment)
+        moved = walk(book.workflow, change, given, now)
+        profile = _profile(uow, moved, deployment)
+        return replace(standing(book, moved, given), key=profile.key), profile
 
     def conflicts(self, uow: UnitOfWork, change_key: str) -> tuple[Conflict, ...]:
         """Give the open changes that would touch the same services at the same time."""
@@ -204,6 +211,40 @@ def standing(book: Rulebook, change: Change, given: Tally) -> Standing:
     )
 
 
+def _draft(book: Rulebook, deployment: Deployment, wish: Wish, requested_by: str, now: datetime) -> Change:
+    """Make the change that is opened for a deployment, without its number."""
+    return Change(
+        number=0,
+        title=title(deployment, book.titles),
+        description=describe(deployment),
+        app_id=deployment.key.app_id,
+        type=wish.type,
+        template=wish.template,
+        risk=wish.assessment.risk,
+        risk_why=wish.assessment.why,
+        services=services_of(deployment),
+        status=FIRST[wish.type],
+        window=wish.window,
+        requested_by=requested_by,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _profile(uow: UnitOfWork, change: Change, deployment: Deployment | None) -> Profile:
+    book = uow.rules.current().book
+    found = profile_of(change, change.key if change.number else IMAGINED, _conflicts(uow, book, change))
+    if deployment is None:
+        return found
+    is_preapproved, more = _extent(uow, book, change, deployment)
+    return replace(
+        found,
+        tally=_tally(uow, book, change, deployment),
+        needs=needs(book.workflow, change, is_preapproved=is_preapproved, more=more),
+        given=given_on(change, accepted(change, deployment, book.titles)),
+    )
+
+
 def _find(uow: UnitOfWork, change_key: str) -> Change | None:
     try:
         return uow.changes.get(number_of(change_key))
@@ -217,6 +258,13 @@ def _say(uow: UnitOfWork, number: int, text: str, now: datetime) -> None:
 
 def _tally(uow: UnitOfWork, book: Rulebook, change: Change, deployment: Deployment) -> Tally:
     """Count the approvals of a change that hold for a deployment, and those that it needs."""
+    is_preapproved, more = _extent(uow, book, change, deployment)
+    needed = approvals_needed(book.workflow, change, is_preapproved=is_preapproved, more=more)
+    return tally(change.approvals, accepted(change, deployment, book.titles), needed)
+
+
+def _extent(uow: UnitOfWork, book: Rulebook, change: Change, deployment: Deployment) -> tuple[bool, int]:
+    """Say whether a change is approved beforehand for a deployment, and how many more its conflicts ask for."""
     # Only what it was opened for: else whoever names its number would pass without anybody's approval, and any limit.
     is_preapproved = (
         change.type is ChangeType.STANDARD
@@ -229,12 +277,10 @@ def _tally(uow: UnitOfWork, book: Rulebook, change: Change, deployment: Deployme
     more = book.conflicts.more_approvals
     first = next(_conflicts(uow, book, change), None) if more else None
     more = more if first is not None and first.is_earlier else 0
-    needed = approvals_needed(book.workflow, change, is_preapproved=is_preapproved, more=more)
-    return tally(change.approvals, accepted(change, deployment, book.titles), needed)
+    return is_preapproved, more
 
 
 def _conflicts(uow: UnitOfWork, book: Rulebook, change: Change) -> Iterator[Conflict]:
-    """Give the conflicts of a change, oldest first."""
     if not change.services or not is_planned(change.window):
         return
     ids = concerned(services_by_id(book), change.services)
@@ -246,7 +292,8 @@ def _conflicts(uow: UnitOfWork, book: Rulebook, change: Change) -> Iterator[Conf
                 status=other.status.value,
                 window=other.window,
                 services=tuple(one for one in other.services if one in ids),
-                is_earlier=other.number < change.number,
+                # One that is not there yet would be the latest.
+                is_earlier=not change.number or other.number < change.number,
             )
 
 
@@ -259,20 +306,8 @@ def _beside(uow: UnitOfWork, change: Change, marks: tuple[str, ...]) -> Iterator
         last = found[-1].number
 
 
-def _services(deployment: Deployment) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(plain_id(one) for one in deployment.associations.services if one.strip()))
-
-
 def _marks(change: Change, deployment: Deployment) -> tuple[str, ...]:
     return (mark(deployment), *map(mark_of, change.services))
-
-
-def _concerning(change: Change, deployment: Deployment, assessment: Assessment) -> Change:
-    """Give *change* as it is when it concerns *deployment* as well: its services, and a risk that never falls."""
-    services = tuple(dict.fromkeys((*change.services, *_services(deployment))))
-    risk = higher(change.risk, assessment.risk)
-    why = change.risk_why if risk is change.risk else assessment.why
-    return replace(change, services=services, risk=risk, risk_why=why)
 
 
 def _speaker(change: Change, gates: Iterable[Gate]) -> DeploymentKey | None:

@@ -72,11 +72,15 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 class Grounds(Struct, frozen=True, kw_only=True):
-    """By which rules a gate was opened: the revision of the rulebook, and the two rules as people read them."""
+    """By which rules a gate was opened: the revision of the rulebook, and the two rules as people read them.
+
+    `passed` says why its change is not what was asked for, or not a standard one, where it was opened for the gate.
+    """
 
     revision: int = 0
     left: str = ""
     right: str = ""
+    passed: str = ""
 
 
 class Gate(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from mitregate.core.approvals import Tally
 from mitregate.core.calendar import Position
-from mitregate.core.changes import CLASS_OF, TRANSITIONS, Change, ChangeType, Status, StatusClass, Transition
+from mitregate.core.changes import CLASS_OF, TRANSITIONS, Change, ChangeType, Status, StatusClass, Transition, move
 from mitregate.core.deployments import State
 from mitregate.core.risk import Risk
 
@@ -149,6 +149,13 @@ def next_step(workflow: Workflow, change: Change, tally: Tally, now: datetime) -
             return Transition.START if change.window.position(now) is Position.OPEN else None
         case _:
             return None
+
+
+def walk(workflow: Workflow, change: Change, tally: Tally, now: datetime) -> Change:
+    """Give *change* after all steps that it takes by itself at *now*, with the arguments of `next_step`."""
+    while step := next_step(workflow, change, tally, now):
+        change = move(change, step, now)
+    return change
 
 
 def last_steps(workflow: Workflow, status: Status, outcome: State) -> tuple[Transition, ...]:

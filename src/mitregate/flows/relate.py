@@ -21,10 +21,11 @@ __all__ = ["REMEMBERED", "Related", "assessment_of", "faults_of", "relate", "wis
 
 
 class Related(Struct, frozen=True, kw_only=True):
-    """The change of a deployment, and how it was found."""
+    """The change of a deployment, how it was found, and why it is not what was asked for, if it is not."""
 
     key: str
     how: How
+    note: str = ""
 
 
 def relate(act: Act, deployment: Deployment) -> Related:
@@ -41,7 +42,7 @@ def relate(act: Act, deployment: Deployment) -> Related:
         return found if is_there else Related(key=found.key, how=How.MISSING)
     wish = wish_for(act.uow, deployment, assessment, act.now)
     key = system.open(act.uow, deployment, wish, act.principal.name, act.now)
-    return Related(key=key, how=How.CREATED)
+    return Related(key=key, how=How.CREATED, note=wish.note)
 
 
 def known(act: Act, deployment: Deployment) -> Related | None:

@@ -33,9 +33,14 @@ def first_look(act: Act, gate: Gate, deployment: Deployment) -> tuple[Gate, Stan
     """Decide on a *gate* that has not been kept yet; give it with its verdict, and how its change stands."""
     key = gate.related_to
     change = act.ports.changes.advance(act.uow, key, deployment, act.now) if key is not None else None
+    return judge(act, gate, deployment, change), change
+
+
+def judge(act: Act, gate: Gate, deployment: Deployment, change: Standing | None) -> Gate:
+    """Give *gate* with the verdict on it, its change standing as *change* says; an end of its wait is reminded of."""
     watched, terms = _terms(act, _ask(gate, change, act.now), deployment)
     verdict = decide(watched, change, calendar_of(act, gate, deployment, change), act.now, terms)
-    return replace(watched, verdict=verdict), change
+    return replace(watched, verdict=verdict)
 
 
 def settle(act: Act, gate: Gate, deployment: Deployment) -> Gate:
@@ -54,15 +59,15 @@ def settle(act: Act, gate: Gate, deployment: Deployment) -> Gate:
     # What can never be allowed leaves its change where it stands.
     key = gate.related_to if gate.contested is None and gate.ended is None else None
     change = act.ports.changes.advance(act.uow, key, deployment, act.now) if key else None
-    watched, terms = _terms(act, _ask(gate, change, act.now), deployment)
-    verdict = decide(watched, change, calendar_of(act, gate, deployment, change), act.now, terms)
+    judged = judge(act, gate, deployment, change)
+    verdict = judged.verdict
     has_expired = any(reason.code is ReasonCode.EXPIRED for reason in verdict.reasons) and gate.ended is None
     if has_expired:
-        watched = replace(watched, ended=Ended(code=ReasonCode.EXPIRED, at=verdict.ends_at or act.now))
-    if verdict == gate.verdict and watched == gate:
+        judged = replace(judged, ended=Ended(code=ReasonCode.EXPIRED, at=verdict.ends_at or act.now))
+    if judged == gate:
         return gate
     has_new_status = verdict.status is not gate.verdict.status
-    settled = replace(watched, verdict=verdict, since=act.now if has_new_status else gate.since)
+    settled = replace(judged, since=act.now if has_new_status else gate.since)
     act.uow.gates.keep(settled)
     settled = replace(settled, revision=settled.revision + 1)
     if has_new_status:

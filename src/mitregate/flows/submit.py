@@ -13,7 +13,7 @@ from mitregate.core.risk import COUNTED, REMEMBERED
 from mitregate.core.rulebook import services_named
 from mitregate.flows.act import Act
 from mitregate.flows.contest import contest, is_of_another_job
-from mitregate.flows.relate import assessment_of, relate
+from mitregate.flows.relate import Related, assessment_of, relate
 from mitregate.flows.settle import announce, first_look, inputs_of, settle
 from mitregate.flows.supersede import supersede
 
@@ -92,11 +92,33 @@ def _control(act: Act, deployment: Deployment) -> Control | None:
 
 
 def _open(act: Act, deployment: Deployment, wanted: Control, earlier: Gate | None) -> None:
-    rules = act.uow.rules.current()
     related = relate(act, deployment) if wanted is Control.REQUIRED else None
+    new = new_gate(act, act.ports.new_id(), deployment, wanted, related)
+    new = replace(new, contested=earlier.contested if earlier is not None else None)
+    gate, change = first_look(act, new, deployment)
+    act.uow.gates.add(gate)
+    detail = inputs_of(gate.verdict, change)
+    if gate.found is not None:
+        detail["found"] = gate.found.value
+    act.record(Action.GATE_OPENED, gate.id, detail)
+    announce(act, gate)
+    supersede(act, gate, deployment)
+
+
+def new_gate(act: Act, gate_id: str, deployment: Deployment, wanted: Control, related: Related | None) -> Gate:
+    """Make the gate that is opened for *deployment*, which nobody has decided on yet.
+
+    Args:
+        act: the use case under way.
+        gate_id: its id.
+        deployment: what is to wait there.
+        wanted: what change control says.
+        related: its change, if it needs one.
+    """
+    rules = act.uow.rules.current()
     left, right = (rule.said if rule is not None else "" for rule in rules_for(deployment, rules.book.control))
-    gate = Gate(
-        id=act.ports.new_id(),
+    return Gate(
+        id=gate_id,
         key=deployment.key,
         control=wanted,
         change_key=related.key if related is not None else None,
@@ -108,18 +130,11 @@ def _open(act: Act, deployment: Deployment, wanted: Control, earlier: Gate | Non
         environment_type=deployment.environment.type,
         url=deployment.url,
         found=related.how if related is not None else None,
-        grounds=Grounds(revision=rules.revision, left=left, right=right),
-        contested=earlier.contested if earlier is not None else None,
+        grounds=Grounds(
+            revision=rules.revision, left=left, right=right, passed=related.note if related is not None else ""
+        ),
         created_at=act.now,
     )
-    gate, change = first_look(act, gate, deployment)
-    act.uow.gates.add(gate)
-    detail = inputs_of(gate.verdict, change)
-    if gate.found is not None:
-        detail["found"] = gate.found.value
-    act.record(Action.GATE_OPENED, gate.id, detail)
-    announce(act, gate)
-    supersede(act, gate, deployment)
 
 
 def _progress(act: Act, gate: Gate, deployment: Deployment) -> None:

@@ -7,12 +7,14 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from mitregate.core.announcements import Announcement, Receiver, Try
+from mitregate.core.calendar import Window
 from mitregate.core.changes import ChangeType
 from mitregate.core.conflicts import Conflict
 from mitregate.core.deployments import Deployment, State
 from mitregate.core.gates import Standing
 from mitregate.core.jobs import Ladder, Outcome
 from mitregate.core.matching import How
+from mitregate.core.profiles import Profile
 from mitregate.core.risk import Assessment
 from mitregate.ports.store import UnitOfWork
 from mitregate.wire.http import Conversation
@@ -46,6 +48,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     type: ChangeType = ChangeType.NORMAL
     template: str = ""
     assessment: Assessment
+    window: Window = Window()
     note: str = ""
 
 
@@ -86,6 +89,26 @@ class ChangeSystem(Protocol):
             outcome: how the deployment ended; what never began has been cancelled.
             now: the instant.
             note: what is said of it; how it ended by default.
+        """
+
+    def profile(self, uow: UnitOfWork, change_key: str, deployment: Deployment | None) -> Profile | None:
+        """Say what is to be explained of a change, for one deployment that relies on it; None if it cannot be found."""
+
+    def imagine(
+        self, uow: UnitOfWork, change_key: str | None, deployment: Deployment, wish: Wish, now: datetime
+    ) -> tuple[Standing, Profile] | None:
+        """Say how a change would stand once a deployment relied on it, and what it would be; writes nothing.
+
+        Args:
+            uow: a transaction that only reads.
+            change_key: the key of the change; None for one that would be opened.
+            deployment: what would rely on it, imagined.
+            wish: what the change is to be if it is opened, and how risky the deployment is; its window, if given,
+                is taken in place of that of a change that is there.
+            now: the instant.
+
+        Returns:
+            How it would stand after the steps that it takes by itself, and its profile; None if it cannot be found.
         """
 
     def conflicts(self, uow: UnitOfWork, change_key: str) -> tuple[Conflict, ...]:
