@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from mitregate.core.approvals import Tally
 from mitregate.core.calendar import Calendar, Freeze, Window
-from mitregate.core.changes import StatusClass
+from mitregate.core.changes import Change, StatusClass
 from mitregate.core.control import Control
 from mitregate.core.deployments import (
     Associations,
@@ -119,3 +119,16 @@ def gate(*, control: Control = Control.REQUIRED, change_key: str | None = "CHG-7
 def with_commits(record: Deployment, *commits: Commit) -> Deployment:
     """Give *record* with other commits."""
     return replace(record, associations=replace(record.associations, commits=commits))
+
+
+def change() -> Change:
+    """Make a change in peer review, with no window, that a deployment asked for."""
+    return Change(
+        number=7,
+        title="Deploy",
+        description="It",
+        app_id="app",
+        requested_by="ci",
+        created_at=NOW,
+        updated_at=NOW,
+    )

@@ -74,7 +74,8 @@ def _obstacle(template: Template, risk: Risk, now: datetime, opened: Callable[[T
     if template.until is not None and local.date() > template.until:
         return f"it was approved until {template.until.isoformat()}"
     if template.each_day is not None:
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        # Where clocks are set back over midnight, a day has two of them, and begins with the first.
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
         if opened(template, midnight) >= template.each_day:
             return f"{template.each_day} of {template.each_day} were opened today"
     return None
