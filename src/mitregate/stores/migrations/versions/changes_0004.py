@@ -2,10 +2,17 @@
 
 The table of marks holds those of open changes alone, so it stays small. Of changes that are open already and have the
 same title, the newest is the one that is found by it.
+
+What an approval is bound to holds the pipeline and the sequence number of a deployment no more. So that nobody has to
+approve again what waits, an approval that holds for it is bound anew. Back again, none holds, and all are asked for.
 """
 
+import binascii
 import hashlib
 import json
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -49,9 +56,7 @@ def place_gates() -> None:
     held = sa.select(gates.c.seq, gates.c.app_id, gates.c.environment_id, gates.c.body).where(gates.c.stage == "held")
     for row in connection.execute(held).fetchall():
         same = [row.app_id, json.loads(row.body)["project"], row.environment_id]
-        text = json.dumps(same, ensure_ascii=False, separators=(",", ":"))
-        place = hashlib.sha256(text.encode()).hexdigest()[:32]
-        connection.execute(sa.update(gates).where(gates.c.seq == row.seq).values(place=place))
+        connection.execute(sa.update(gates).where(gates.c.seq == row.seq).values(place=hashed(same)[:32]))
 
 
 def rewrite_changes() -> None:
@@ -73,18 +78,83 @@ def rewrite_changes() -> None:
                 titles.add((row.title, app_id))
             body = json.loads(row.body)
             body |= {"app_id": app_id, "is_twin": is_twin}
-            for approval in body.get("approvals", ()):
-                approval["digests"] = [approval.pop("digest")]
+            deployed = list(deployments_of(row.number)) if is_open else []
+            bind_anew(body, deployed)
+            body["services"] = mark(row.number, deployed)
             values = {
                 "app_id": app_id,
                 "is_open": int(is_open),
                 "twin": row.number if is_twin or not app_id else 0,
-                "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+                "body": encoded(body),
             }
             connection.execute(sa.update(changes).where(changes.c.number == row.number).values(**values))
         if len(found) < BATCH:
             return
         last = found[-1].number
+
+
+def deployments_of(number: int) -> Iterator[dict[str, Any]]:
+    """Read the deployments that wait for a change, or are under way by it."""
+    key = ("app_id", "pipeline_id", "environment_id", "sequence_number")
+    gates = sa.table("gates", *map(sa.column, (*key, "seq", "stage", "change_key")))
+    deployments = sa.table("deployments", *map(sa.column, (*key, "body")))
+    same = sa.and_(*(gates.c[name] == deployments.c[name] for name in key))
+    bodies = sa.select(deployments.c.body).select_from(gates.join(deployments, same)).order_by(gates.c.seq)
+    rely = gates.c.stage.in_(("held", "started"))
+    for row in op.get_bind().execute(bodies.where(gates.c.change_key == f"CHG-{number}", rely)):
+        yield json.loads(row.body)
+
+
+def bind_anew(change: dict[str, Any], deployed: list[dict[str, Any]]) -> None:
+    """Bind the approvals of *change* that hold for one of *deployed* to what they are bound to from now on."""
+    renewed: dict[str, str] = {}
+    for deployment in deployed:
+        key, commits = deployment["key"], deployment["associations"]["commits"]
+        judged = [
+            deployment["pipeline"]["display_name"] or deployment["pipeline"]["id"],
+            deployment["environment"],
+            deployment["label"] or deployment["display_name"],
+            sorted({(commit["repository_id"], commit["hash"] or "") for commit in commits}),
+            change["description"],
+            change["window"],
+        ]
+        renewed[hashed([key, *judged])] = hashed([key["app_id"], key["environment_id"], *judged])
+    for approval in change["approvals"]:
+        given = approval.pop("digest")
+        approval["digests"] = [renewed.get(given, given)]
+
+
+def mark(number: int, deployed: list[dict[str, Any]]) -> list[str]:
+    """Let a change be found by the services that *deployed* concern; give their plain ids."""
+    marks = sa.table("change_marks", *map(sa.column, ("mark", "number")))
+    named = [one for deployment in deployed for one in deployment["associations"]["services"] if one.strip()]
+    services = list(dict.fromkeys(map(plain, named)))
+    for service in services:
+        text = f"concerns {hashlib.sha256(service.encode()).hexdigest()[:32]}"
+        op.get_bind().execute(sa.insert(marks).values(mark=text, number=number))
+    return services
+
+
+def plain(service: str) -> str:
+    """Give the id of a service without the base64 around it, if that is what Jira's `b:` says."""
+    text = service.strip()
+    if not text.startswith("b:"):
+        return text
+    inner = text.removeprefix("b:").rstrip("=")
+    try:
+        return b64decode(inner + "=" * (-len(inner) % 4), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return text
+
+
+def encoded(value: object) -> str:
+    """Write JSON as the program does."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def hashed(value: object) -> str:
+    """Hash a value as the program does."""
+    return hashlib.sha256(encoded(value).encode()).hexdigest()
 
 
 def index(name: str, table: str, *columns: str, where: str | None = None, unique: bool = False) -> None:
@@ -100,7 +170,7 @@ def downgrade() -> None:
         body = json.loads(row.body)
         for approval in body.get("approvals", ()):
             approval["digest"] = (approval.pop("digests") or [""])[0]
-        values = {"body": json.dumps(body, ensure_ascii=False, separators=(",", ":"))}
+        values = {"body": encoded(body)}
         connection.execute(sa.update(changes).where(changes.c.number == row.number).values(**values))
     op.drop_table("tracks")
     op.drop_table("change_marks")
