@@ -46,6 +46,8 @@ class Action(StrEnum):
     CHANGE_MOVED = "change.moved"
     CHANGE_PLANNED = "change.planned"
     RULES_CHANGED = "rules.changed"
+    FEED_CHANGED = "feed.changed"
+    FEED_FAILED = "feed.failed"
     DELIVERY_DEAD = "delivery.dead"
     DELIVERY_RETRIED = "delivery.retried"
 

@@ -16,6 +16,9 @@ from mitregate.core.errors import Malformed
 from mitregate.core.reach import Reach
 from mitregate.core.times import Times, periods, read_length
 
+TIMES_LIMIT, RECURRING_LIMIT = 2000, 100
+"""How many events of one calendar are kept to, and of these such as come again: each decision looks at them."""
+
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=7)
 """How often a calendar may be read, and how seldom."""
 
@@ -133,6 +136,22 @@ def frozen(period: Period, reason: str, note: str) -> Freeze:
 def still_to_come(times: Iterable[Times], now: datetime) -> tuple[Times, ...]:
     """Leave out what is over."""
     return tuple(one for one in times if any(_is_to_come(period, now) for period in periods("", one)))
+
+
+def checked(times: tuple[Times, ...]) -> tuple[Times, ...]:
+    """Refuse more times than are kept to.
+
+    Raises:
+        Malformed: there are too many, or too many that come again.
+    """
+    recurring = sum(one.comes_again for one in times)
+    if len(times) > TIMES_LIMIT or recurring > RECURRING_LIMIT:
+        message = (
+            f"The calendar has {len(times)} events that are not over, {recurring} of which come again; at most "
+            f"{TIMES_LIMIT} and {RECURRING_LIMIT} are kept to."
+        )
+        raise Malformed(message, advice="Keep a calendar that has nothing in it but freezes.")
+    return times
 
 
 def _is_to_come(period: Period, now: datetime) -> bool:

@@ -27,7 +27,7 @@ from mitregate.core.rulebook import Rulebook, calendar_for, services_named
 from mitregate.core.services import Found
 from mitregate.flows.act import Act
 from mitregate.flows.rules import check, require_revision
-from mitregate.flows.settle import calendar_by
+from mitregate.flows.settle import calendar_by, readings_for
 from mitregate.ports import UnitOfWork
 
 PAGE = 500
@@ -66,6 +66,7 @@ def foresee(act: Act, book: Rulebook, revision: int | None = None) -> Foresight:
 
 def _calendars(act: Act, *books: Rulebook) -> Iterator[tuple[Calendar, ...]]:
     """Give what bears on each gate that waits, by each of *books*."""
+    readings = act.uow.feeds.readings()
     last: str | None = None
     while True:
         found = act.uow.gates.page(GateQuery(stage=Stage.HELD, before=last, limit=PAGE))
@@ -75,7 +76,7 @@ def _calendars(act: Act, *books: Rulebook) -> Iterator[tuple[Calendar, ...]]:
             if (deployment := known.get(gate.key)) is not None:
                 key = gate.change_key
                 change = act.ports.changes.look(act.uow, key, deployment) if key is not None else None
-                yield tuple(calendar_by(book, gate, deployment, change) for book in books)
+                yield tuple(calendar_by(book, readings, gate, deployment, change) for book in books)
         if len(found) < PAGE:
             return
         last = found[-1].id
@@ -124,7 +125,7 @@ def rule_on(uow: UnitOfWork, sketch: Sketch, now: datetime, principal: Principal
     principal.require(Permission.VIEW)
     book = uow.rules.current().book
     deployment = _imagine(sketch, now)
-    calendar = calendar_for(book, subject_of(deployment))
+    calendar = calendar_for(book, subject_of(deployment), readings=readings_for(uow, book))
     return Ruling(
         control=control(deployment, book.control),
         rules=rules_for(deployment, book.control),

@@ -6,15 +6,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mitregate.core.audit import Action
-from mitregate.core.calendar import Window
+from mitregate.core.calendar import Calendar, Window
 from mitregate.core.deployments import Deployment
 from mitregate.core.differences import Difference, differences
 from mitregate.core.errors import IllegalTransition, Malformed, Stale, Unknown
+from mitregate.core.feeds import Condition, Feed, Readings
 from mitregate.core.gates import Gate, Override, ReasonCode, Stage
 from mitregate.core.people import Permission, Principal
-from mitregate.core.rulebook import FreezeRule, Rulebook, problems, spans_of, spell_path
+from mitregate.core.rulebook import FreezeRule, Rulebook, freezes_of, problems, spans_of, spell_path
 from mitregate.flows.act import Act
-from mitregate.flows.settle import calendar_of, settle
+from mitregate.flows.feeds import subscribe
+from mitregate.flows.settle import calendar_of, readings_for, settle
 from mitregate.ports import KeptRules, UnitOfWork
 
 REASON_LIMIT = 1000
@@ -32,11 +34,16 @@ class Edition(Struct, frozen=True, kw_only=True):
 
 
 class FreezeView(Struct, frozen=True, kw_only=True):
-    """A freeze with the span of it that holds now, and the one that begins next, where there are."""
+    """A freeze with the span of it that holds now, and the one that begins next, where there are.
 
-    freeze: FreezeRule
+    `reason` is why it holds now, if it does. Of a calendar that the rules subscribe to, `condition` is how that fares.
+    """
+
+    freeze: FreezeRule | Feed
+    reason: str
     holds: Window | None
     next: Window | None
+    condition: Condition | None = None
 
 
 def check(book: Rulebook) -> Rulebook:
@@ -108,15 +115,27 @@ def history(uow: UnitOfWork, limit: int, before: int | None, principal: Principa
 
 
 def freezes(uow: UnitOfWork, now: datetime, principal: Principal) -> list[FreezeView]:
-    """Read all freezes, each with when it holds.
+    """Read all freezes, each with when it holds, and after them the calendars that are subscribed to.
 
     Raises:
         Forbidden: the principal may not view.
     """
     principal.require(Permission.VIEW)
     book = uow.rules.current().book
-    spans = ((freeze, *spans_of(book, freeze, now)) for freeze in book.freezes)
-    return [FreezeView(freeze=freeze, holds=holds, next=then) for freeze, holds, then in spans]
+    conditions = {one.name: one for one in uow.feeds.conditions()} if book.feeds else {}
+    readings = readings_for(uow, book)
+    both: tuple[FreezeRule | Feed, ...] = (*book.freezes, *book.feeds)
+    return [_view(book, one, now, readings, conditions.get(one.name)) for one in both]
+
+
+def _view(
+    book: Rulebook, freeze: FreezeRule | Feed, now: datetime, readings: Readings, condition: Condition | None
+) -> FreezeView:
+    holds, then = spans_of(book, freeze, now, readings=readings)
+    at_now = Calendar(freezes=freezes_of(book, freeze, readings=readings)).freezes_now(now)
+    why = next((one.reason for one, span in at_now if span == holds), freeze.reason)
+    is_fed = isinstance(freeze, Feed)
+    return FreezeView(freeze=freeze, reason=why, holds=holds, next=then, condition=condition if is_fed else None)
 
 
 def add_freeze(act: Act, freeze: FreezeRule) -> KeptRules:
@@ -206,6 +225,7 @@ def _keep(act: Act, book: Rulebook, revision: int | None) -> tuple[KeptRules, tu
         return current, ()
     kept = KeptRules(revision=current.revision + 1, book=book, at=act.now, actor=act.principal.name)
     act.uow.rules.keep(kept)
+    subscribe(act, book)
     act.uow.gates.wake_all(act.now)
     said = {f"{one.step.value} {one.section} {one.name}": one.after or one.before for one in changed}
     act.record(Action.RULES_CHANGED, str(kept.revision), said)

@@ -9,6 +9,7 @@ from mitregate.core.announcements import Announcement, Detail
 from mitregate.core.audit import Action
 from mitregate.core.calendar import Calendar
 from mitregate.core.deployments import Deployment, State
+from mitregate.core.feeds import UNREAD, Readings
 from mitregate.core.gates import Ended, Gate, ReasonCode, Stage, Standing, Terms, Verdict, decide, spell
 from mitregate.core.jobs import Job
 from mitregate.core.people import App
@@ -17,7 +18,7 @@ from mitregate.core.rulebook import Rulebook, calendar_for
 from mitregate.core.waiting import Patience, patience, waiting_for
 from mitregate.flows.act import BY_ITSELF, Act
 from mitregate.flows.relate import faults_of
-from mitregate.ports import Ports
+from mitregate.ports import Ports, UnitOfWork
 
 WEBHOOK = "webhook"
 """The provider that tells an app which registered a plain callback."""
@@ -116,15 +117,23 @@ def _terms(act: Act, gate: Gate, deployment: Deployment) -> tuple[Gate, Terms]:
 
 def calendar_of(act: Act, gate: Gate, deployment: Deployment, change: Standing | None) -> Calendar:
     """Give the freezes and hours that bear on *gate* by the rules of now, apart from what was overridden for it."""
-    return calendar_by(act.uow.rules.current().book, gate, deployment, change)
+    book = act.uow.rules.current().book
+    return calendar_by(book, readings_for(act.uow, book), gate, deployment, change)
 
 
-def calendar_by(book: Rulebook, gate: Gate, deployment: Deployment, change: Standing | None) -> Calendar:
+def readings_for(uow: UnitOfWork, book: Rulebook) -> Readings:
+    """Read what the calendars say that the rules of *book* subscribe to."""
+    return uow.feeds.readings() if book.feeds else UNREAD
+
+
+def calendar_by(
+    book: Rulebook, readings: Readings, gate: Gate, deployment: Deployment, change: Standing | None
+) -> Calendar:
     """Give the freezes and hours that bear on *gate* by the rules of *book*, apart from what was overridden for it."""
-    if not book.freezes and not book.hours:
+    if not book.freezes and not book.hours and not book.feeds:
         return Calendar()
     is_emergency = change is not None and change.is_emergency
-    calendar = calendar_for(book, subject_of(deployment), is_emergency=is_emergency)
+    calendar = calendar_for(book, subject_of(deployment), readings=readings, is_emergency=is_emergency)
     if gate.override is None:
         return calendar
     leave = gate.override

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from mitregate.ports.nouns import Apps, Audit, Changes, Deployments, Gates, Hosts, Jobs, People, Rules
+from mitregate.ports.nouns import Apps, Audit, Changes, Deployments, Feeds, Gates, Hosts, Jobs, People, Rules
 
 T = TypeVar("T")
 
@@ -44,6 +44,10 @@ class UnitOfWork(Protocol):
     @property
     def rules(self) -> Rules:
         """The rulebook."""
+
+    @property
+    def feeds(self) -> Feeds:
+        """The calendars that the rules subscribe to."""
 
     @property
     def audit(self) -> Audit:

@@ -16,7 +16,7 @@ from typing import Any
 
 import aiosql
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration, which the texts are written for."""
 
 TEXTS = Path(__file__).parent / "sql"

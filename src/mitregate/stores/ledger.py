@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Stale
+from mitregate.core.feeds import Readings
 from mitregate.core.people import App, AppKind, Token, User
 from mitregate.ports import KeptRules
 from mitregate.stores.dialect import Texts
@@ -30,6 +31,7 @@ class Ledger:
         self.handles: dict[tuple[AppKind, str], App] = {}
         self.holders: dict[str, tuple[Token, App | User | None]] = {}
         self.rules: KeptRules | None = None
+        self.readings: Readings | None = None
         self.numbers: deque[int] = deque()
         self.drawn = 0
 
@@ -38,6 +40,7 @@ class Ledger:
         self.apps.clear()
         self.handles.clear()
         self.rules = None
+        self.readings = None
         self.holders.clear()
 
     def clear(self) -> None:

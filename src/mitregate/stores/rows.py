@@ -16,11 +16,13 @@ from mitregate.core.audit import Action, Entry
 from mitregate.core.changes import Change, Comment
 from mitregate.core.deployments import Deployment, DeploymentKey, State
 from mitregate.core.errors import Malformed, StoreError
+from mitregate.core.feeds import Condition, Reading, Readings
 from mitregate.core.gates import Gate, Stage
 from mitregate.core.installations import Installation, JenkinsServer
 from mitregate.core.jobs import Attempt, Job, JobState, Outcome
 from mitregate.core.people import App, AppKind, EarlierSecret, Role, Scope, Token, TokenKind, User
 from mitregate.core.rulebook import Rulebook
+from mitregate.core.times import Times
 from mitregate.ports import Claim, KeptRules
 
 T = TypeVar("T")
@@ -41,6 +43,7 @@ _JENKINS = msgspec.json.Decoder(JenkinsServer)
 _EARLIER = msgspec.json.Decoder(tuple[EarlierSecret, ...])
 _RULEBOOK = msgspec.json.Decoder(Rulebook)
 _STATES = msgspec.json.Decoder(tuple[State, ...])
+_TIMES = msgspec.json.Decoder(tuple[Times, ...])
 _DETAIL = msgspec.json.Decoder(dict[str, str])
 
 
@@ -197,6 +200,28 @@ def rules_of(row: Row) -> KeptRules:
 @lru_cache(maxsize=8)
 def _rulebook(text: str) -> Rulebook:
     return _read(_RULEBOOK, text)
+
+
+@lru_cache(maxsize=4)
+def readings_of(rows: tuple[Row, ...]) -> Readings:
+    """Read what calendars said; for the same rows it is the same value, of which much is computed."""
+    return tuple(Reading(name=name, url=url, zone=zone, times=_read(_TIMES, times)) for name, url, zone, times in rows)
+
+
+def condition_of(row: Row) -> Condition:
+    """Read how a calendar fares."""
+    name, url, zone, due_at, read_at, failing_since, error, etag, modified = row
+    return Condition(
+        name=name,
+        url=url,
+        zone=zone,
+        due_at=moment(due_at),
+        read_at=moment_if(read_at),
+        failing_since=moment_if(failing_since),
+        error=error,
+        etag=etag,
+        modified=modified,
+    )
 
 
 def user_of(row: Row) -> User:

@@ -8,6 +8,7 @@ from mitregate.stores.ledger import Ledger, Table
 from mitregate.stores.rows import plain
 from mitregate.stores.unit_changes import AuditLog, ChangeTable
 from mitregate.stores.unit_deployments import DeploymentTable
+from mitregate.stores.unit_feeds import FeedTable
 from mitregate.stores.unit_gates import GateTable
 from mitregate.stores.unit_jobs import JobTable
 from mitregate.stores.unit_people import AppTable, HostTable, PeopleTables
@@ -27,6 +28,7 @@ class Unit(Table):
         self.changes = ChangeTable(connection, texts, ledger)
         self.jobs = JobTable(connection, texts, ledger)
         self.rules = RuleTable(connection, texts, ledger)
+        self.feeds = FeedTable(connection, texts, ledger)
         self.hosts = HostTable(connection, texts, ledger)
         self.audit = AuditLog(connection, texts, ledger)
 
