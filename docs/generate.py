@@ -22,20 +22,22 @@ from typer.main import get_command
 
 import mitregate
 from mitregate import __version__, client, wiring
-from mitregate.changes.embedded import ENDINGS
 from mitregate.cli import exits
 from mitregate.cli.program import program
 from mitregate.core import errors, gates, people
 from mitregate.core.calendar import Position
-from mitregate.core.changes import AUTOMATIC, CLASS_OF, TRANSITIONS, StatusClass
+from mitregate.core.changes import CLASS_OF, TRANSITIONS, Status, StatusClass, Transition
 from mitregate.core.control import Matrix, Rule
+from mitregate.core.declared import DeclaredApp, DeclaredUser
 from mitregate.core.errors import MitregateError
 from mitregate.core.feeds import Feed
 from mitregate.core.jobs import Ladder, Result
 from mitregate.core.reach import Reach
+from mitregate.core.risk import TABLE
 from mitregate.core.rulebook import FreezeRule, HolidaySet, Hours, Rulebook
 from mitregate.core.services import Group, Service
 from mitregate.core.times import Times
+from mitregate.core.workflow import ENDINGS, Ending, Outcomes
 from mitregate.flows import admit
 from mitregate.providers import connect, webhook
 from mitregate.providers.connect import Connect
@@ -44,7 +46,7 @@ from mitregate.settings import PREFIX, Settings
 from mitregate.web import api_server, deployments, problems, reference, throttle
 from mitregate.web.document import make_document
 from mitregate.web.routes import make_api
-from mitregate.wire import jira_deployments, jira_values, rulebook_schema
+from mitregate.wire import declared, jira_deployments, jira_values, rulebook_schema
 
 DOCS = Path(__file__).parent
 MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -133,16 +135,39 @@ def transitions() -> str:
     return table(["from", "transition", "to"], rows) + f"\nThere is no way out of *{'*, *'.join(final)}*.\n"
 
 
+AUTOMATIC = {
+    Transition.READY_FOR_CAB: "the CAB is to approve it, and all other approvals are there",
+    Transition.READY_FOR_IMPLEMENTATION: "its approvals are complete",
+    Transition.START: "its approvals are complete, and its window is open",
+}
+"""When a change takes the steps that `core.workflow.next_step` lets it take by itself."""
+
+
 def automatic() -> str:
-    """List what an approved change does by itself."""
-    rows = ([status.value, step.value, TRANSITIONS[status][step].value] for status, step in AUTOMATIC.items())
-    return table(["from", "transition", "to"], rows)
+    """List what a change does by itself."""
+    taken = [
+        [source.value, step.value, steps[step].value, when]
+        for step, when in AUTOMATIC.items()
+        for source, steps in TRANSITIONS.items()
+        if step in steps and source is not Status.PENDING
+    ]
+    return table(["from", "transition", "to", "as soon as"], taken)
 
 
 def endings() -> str:
-    """List how a deployment ends its change."""
-    rows = ([code(state.value), ", else ".join(step.value for step in steps)] for state, steps in ENDINGS.items())
-    return table(["the deployment is", "the change takes"], rows)
+    """List what the endings of a deployment are out of the box, and what each does with a change."""
+    usual = [[code(name), code(str(ending))] for name, ending in msgspec.structs.asdict(Outcomes()).items()]
+    moves = [[code(ending.value), ", else ".join(ENDINGS[ending]) or "nothing: it stays open"] for ending in Ending]
+    return (
+        table(["the last deployment is", "out of the box"], usual) + "\n" + table(["ending", "the change takes"], moves)
+    )
+
+
+def risks() -> str:
+    """Draw the table from type of environment and tier to risk."""
+    tiers = range(1, 5)
+    rows = ([code(kind.value), *(risk.value for risk in row)] for kind, row in TABLE.items())
+    return table(["environment", *(f"tier {tier}" for tier in tiers)], rows)
 
 
 # --- errors, deliveries, rights ---
@@ -182,7 +207,7 @@ def exit_codes() -> str:
         [str(exits.OK), "done; for `wait`: allowed"],
         [
             str(exits.NO),
-            "for `wait`: it must not go on; for `apply`: rules are left to change; else an error that nobody foresaw",
+            "for `wait`: it must not go on; for `apply`: something would change; else an error that nobody foresaw",
         ],
         [str(exits.EXITS[errors.Refused]), "the request is wrong"],
         [str(exits.EXITS[errors.Misconfigured]), "the configuration is wrong"],
@@ -318,10 +343,18 @@ def rulebook() -> str:
     return "\n".join(f"### {PLACES[kind]}\n\n{_keys(kind)}" for kind in rulebook_schema.KEYS)
 
 
+def entrants() -> str:
+    """List the keys of those who may enter, which stand beside the rulebook."""
+    return "\n".join(f"### {place}\n\n{_keys(kind)}" for kind, place in ENTRANTS.items())
+
+
 def _keys(kind: type[msgspec.Struct]) -> str:
-    rows = (_key(kind, name, said) for name, said in rulebook_schema.KEYS[kind].items())
+    keys = {**declared.KEYS, **rulebook_schema.KEYS}[kind]
+    rows = (_key(kind, name, said) for name, said in keys.items())
     return table(["key", "is", "means"], rows)
 
+
+ENTRANTS: dict[type[msgspec.Struct], str] = {DeclaredApp: "Each of `apps`", DeclaredUser: "Each of `users`"}
 
 PLACES: dict[type[msgspec.Struct], str] = {
     Rulebook: "The whole",
@@ -340,7 +373,7 @@ PLACES: dict[type[msgspec.Struct], str] = {
 
 def _key(kind: type[msgspec.Struct], name: str, said: str) -> Row:
     (field,) = (field for field in msgspec.structs.fields(kind) if field.name == name)
-    shape = rulebook_schema.schema()["$defs"][kind.__name__]["properties"][name]
+    shape = _shapes()[kind.__name__]["properties"][name]
     extra = ", required" if field.required else ""
     if _is_told(field.default):
         extra = f", {code(str(field.default).replace('True', 'true'))} if left out"
@@ -351,9 +384,12 @@ def _is_told(default: object) -> bool:
     return isinstance(default, str | bool) and default != ""
 
 
+def _shapes() -> dict[str, Any]:
+    return {**declared.schema()["$defs"], **rulebook_schema.schema()["$defs"]}
+
+
 def _spell_shape(shape: dict[str, Any]) -> str:
-    known = rulebook_schema.schema()["$defs"]
-    named = known.get(str(shape.get("$ref", "")).rpartition("/")[2], {})
+    named = _shapes().get(str(shape.get("$ref", "")).rpartition("/")[2], shape)
     if "enum" in named:
         return code(*named["enum"])
     if shape.get("type") == "array":
@@ -367,7 +403,7 @@ def _spell_shape(shape: dict[str, Any]) -> str:
 
 
 def _ref(shape: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = rulebook_schema.schema()["$defs"].get(shape["$ref"].rpartition("/")[2], {})
+    found: dict[str, Any] = _shapes().get(shape["$ref"].rpartition("/")[2], {})
     return found
 
 
@@ -526,8 +562,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "refusals": refusals,
     "replies": replies,
+    "risks": risks,
     "roles": roles,
     "routes": routes,
+    "entrants": entrants,
     "rulebook": rulebook,
     "settings": settings,
     "statuses": statuses,
