@@ -9,7 +9,6 @@ from mitregate.core.control import Control
 from mitregate.core.deployments import State
 from mitregate.core.gates import Gate, GatingStatus, Grounds, ReasonCode, Stage, Verdict, spell
 from mitregate.core.matching import How
-from mitregate.core.workflow import Need
 
 FOUND: dict[How, str] = {
     How.SUPPLIED: "The deployment names it; no other one is looked for.",
@@ -204,8 +203,3 @@ def _opening(verdict: Verdict, window: Window, calendar: Calendar, now: datetime
 def _is_free(window: Window, calendar: Calendar, now: datetime) -> bool:
     is_open = window.position(now) is Position.OPEN
     return is_open and not calendar.freezes_now(now) and calendar.is_within_hours(now)
-
-
-def why_so_many(needs: tuple[Need, ...]) -> tuple[str, ...]:
-    """Say, one by one, why a change needs as many approvals as it does."""
-    return tuple(f"{need.count}: {need.why}" for need in needs)

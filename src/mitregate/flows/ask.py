@@ -79,7 +79,7 @@ def gate(uow: UnitOfWork, gate_id: str, principal: Principal) -> Gate:
         Unknown: there is no such gate to be seen.
     """
     found = uow.gates.get(gate_id)
-    _require_view(principal)
+    require_view(principal)
     if found is None or principal.app_id not in {None, found.key.app_id}:
         message = f"There is no gate {gate_id!r}."
         raise Unknown(message, advice="`mitregate status` shows the gates with their ids.")
@@ -88,7 +88,7 @@ def gate(uow: UnitOfWork, gate_id: str, principal: Principal) -> Gate:
 
 def gates(uow: UnitOfWork, query: GateQuery, principal: Principal) -> list[Gate]:
     """Read a page of gates, newest first; an app sees its own only."""
-    _require_view(principal)
+    require_view(principal)
     return uow.gates.page(replace(query, app_id=principal.app_id or query.app_id))
 
 
@@ -154,7 +154,8 @@ def delivery(uow: UnitOfWork, job_id: str, principal: Principal) -> DeliveryView
     return DeliveryView(job=job, attempts=tuple(uow.jobs.attempts(job_id)))
 
 
-def _require_view(principal: Principal) -> None:
+def require_view(principal: Principal) -> None:
+    """Refuse a person who may not view, and an app that may not read."""
     if principal.app_id is None:
         principal.require(Permission.VIEW)
     else:

@@ -18,10 +18,7 @@ def supersede(act: Act, gate: Gate, deployment: Deployment) -> None:
     newer deployment, whatever came first; of different ones, or where a tool has a pipeline for each run, the one that
     was opened later.
     """
-    rules = act.uow.rules.current().book.waiting
-    if not rules or not waiting_for(rules, subject_of(deployment)).supersede:
-        return
-    others = [other for other in act.uow.gates.held_at(gate.place) if other.id != gate.id and other.is_waiting]
+    others = rivals(act, gate, deployment)
     newer = [other for other in others if _is_overtaken(gate, other)]
     if newer:
         if gate.verdict.status in WAITS:
@@ -31,6 +28,14 @@ def supersede(act: Act, gate: Gate, deployment: Deployment) -> None:
         waiting = act.uow.deployments.get(other.key) if other.verdict.status in WAITS else None
         if waiting is not None:
             _end(act, other, waiting, gate)
+
+
+def rivals(act: Act, gate: Gate, deployment: Deployment) -> list[Gate]:
+    """Give the other gates that wait at the place of *gate*, where the rules let only the newest one wait there."""
+    rules = act.uow.rules.current().book.waiting
+    if not rules or not waiting_for(rules, subject_of(deployment)).supersede:
+        return []
+    return [other for other in act.uow.gates.held_at(gate.place) if other.id != gate.id and other.is_waiting]
 
 
 def _is_overtaken(gate: Gate, other: Gate) -> bool:
