@@ -88,7 +88,7 @@ def test_every_reason_is_given_somewhere() -> None:
     """No reason stands in the vocabulary that no situation here leads to."""
     given = {code for situation in SITUATIONS for code in situation().reasons}
     elsewhere = {"change_pending", "not_change_controlled", "key_collision"}
-    elsewhere |= {"expired", "superseded", "unknown_service"}  # test_waiting.py
+    elsewhere |= {"expired", "superseded", "unknown_service"}  # test_terms.py
     assert given | elsewhere == set(ReasonCode)
 
 
