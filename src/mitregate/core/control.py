@@ -60,7 +60,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"{self.name}{kind}: {self.control.value.replace('_', ' ')}"
 
 
-class UnknownService(StrEnum):
+class UnknownServices(StrEnum):
     """What becomes of a gated deployment that names a service which the rulebook does not know.
 
     It is told to whoever submits it in any case, as Jira does; `refuse` makes its gate invalid as long as that is so.
@@ -76,7 +76,7 @@ class Matrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     projects: tuple[Rule, ...] = ()
     runbooks: tuple[Rule, ...] = ()
     environments: tuple[Rule, ...] = ()
-    unknown_services: UnknownService = UnknownService.REPORT
+    unknown_services: UnknownServices = UnknownServices.REPORT
 
 
 NOTHING_SAID = Matrix()

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from mitregate.core.catalogue import Template, choose
 from mitregate.core.changes import ChangeType
-from mitregate.core.control import UnknownService
+from mitregate.core.control import UnknownServices
 from mitregate.core.deployments import Deployment
 from mitregate.core.gates import place_of
 from mitregate.core.matching import TYPE, How, supplied
@@ -89,7 +89,7 @@ def wish_for(uow: UnitOfWork, deployment: Deployment, assessment: Assessment, no
 
 def faults_of(book: Rulebook, deployment: Deployment) -> tuple[Reason, ...]:
     """Say what is wrong with what *deployment* refers to, by the rules of *book*."""
-    if book.control.unknown_services is not UnknownService.REFUSE:
+    if book.control.unknown_services is not UnknownServices.REFUSE:
         return ()
     unknown = services_named(book, (one for one in deployment.associations.services if one.strip())).unknown
     if not unknown:
