@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mitregate import __version__
+from mitregate import __version__, reader
 from mitregate.changes.embedded import Embedded
 from mitregate.core.people import Permission, Principal
 from mitregate.flows import admit
 from mitregate.flows.act import begin
-from mitregate.outbound import Outbound, parse_networks
+from mitregate.outbound import LARGEST_BODY, Outbound, parse_networks
 from mitregate.ports import Ports, Store
 from mitregate.providers.connect import Connect
 from mitregate.providers.webhook import Webhook
@@ -242,9 +242,10 @@ async def work(settings: Settings, on_start: Callable[[House], None] = lambda _h
 
 
 @asynccontextmanager
-async def open_outbound(settings: Settings) -> AsyncIterator[Outbound]:
+async def open_outbound(settings: Settings, largest_body: int = LARGEST_BODY) -> AsyncIterator[Outbound]:
     """Get ready to call the outside, as far as the settings allow."""
-    outbound = Outbound(allow=parse_networks(settings.outbound_allow), timeout=float(settings.outbound_timeout))
+    allow, timeout = parse_networks(settings.outbound_allow), float(settings.outbound_timeout)
+    outbound = Outbound(allow=allow, timeout=timeout, largest_body=largest_body)
     try:
         yield outbound
     finally:
@@ -260,7 +261,9 @@ async def _work(house: House, outbound: Outbound, stop: asyncio.Event) -> None:
         concurrency=settings.worker_concurrency,
         lease=timedelta(seconds=settings.outbound_timeout * LEASE_CALLS),
     )
-    await worker.run(stop)
+    async with open_outbound(settings, reader.LARGEST_BODY) as wide:
+        calendars = reader.Reader(store=house.store, ports=house.ports, talker=wide)
+        await asyncio.gather(worker.run(stop), calendars.run(stop))
 
 
 def _read_certificate(settings: Settings) -> ssl.SSLContext | None:
