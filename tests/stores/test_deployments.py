@@ -128,3 +128,11 @@ def _read_and_keep(uow: UnitOfWork, new: object) -> object:
 
 def _found(uow: UnitOfWork, name: str, value: str) -> list[int]:
     return [found.sequence_number for found in uow.deployments.by_properties("app", {name: value})]
+
+
+async def test_the_deployments_of_an_app_are_counted(store: Store) -> None:
+    """Only those of the one app are counted."""
+    theirs = (app("other"), deployment(key=key(app_id="other")))
+    await store.transact(keep(deployment(), deployment(key=key(sequence_number=2)), *theirs))
+    names = ("app", "other", "none")
+    assert await store.read(lambda uow: [uow.deployments.count_of_app(name) for name in names]) == [2, 1, 0]
