@@ -15,6 +15,7 @@ from mitregate.cli import (
     declaring,
     demo,
     doctor,
+    explaining,
     freezing,
     reviewing,
     ruling,
@@ -40,7 +41,7 @@ program.add_typer(admission.tokens, name="token")
 program.add_typer(reviewing.changes, name="change")
 program.add_typer(freezing.gates, name="gate")
 program.add_typer(freezing.freezes, name="freeze")
-program.add_typer(ruling.control, name="control")
+program.add_typer(ruling.rules, name="rules")
 program.add_typer(tracing.deliveries, name="delivery")
 program.add_typer(tracing.audit, name="audit")
 # In the list of commands there is room for a few words each; None takes the first sentence as it is.
@@ -51,6 +52,8 @@ for command, words in (
     (submitting.submit, "Submit a deployment as an app; show its gating status."),
     (waiting.status, "Show which gates wait, why, and what would open them."),
     (waiting.wait, "Wait until a deployment is allowed or prevented."),
+    (explaining.explain, "Explain why a deployment may start, waits or stopped."),
+    (explaining.simulate, "Explain what would come of a deployment that is not there yet."),
     (declaring.apply, "Put the settings of a file in force, after showing what that changes."),
     (declaring.export, "Write the settings to standard output, as a file that `apply` takes."),
     (doctor.doctor, "Check this installation, and say what to put right."),

@@ -12,6 +12,9 @@ from mitregate.core.conflicts import Conflict
 from mitregate.core.risk import Risk
 from mitregate.core.workflow import Need
 
+IMAGINED = "CHG-new"
+"""The key of a change that is not there yet."""
+
 
 class Given(Struct, frozen=True, kw_only=True):
     """What a person decided on a change; `counts` says whether it holds for the deployment that is explained."""
@@ -44,6 +47,11 @@ class Profile(Struct, frozen=True, kw_only=True):
     needs: tuple[Need, ...] = ()
     given: tuple[Given, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def is_imagined(self) -> bool:
+        """Whether it is of a change that is not there yet."""
+        return self.key == IMAGINED
 
 
 def given_on(change: Change, seen: Collection[str]) -> tuple[Given, ...]:

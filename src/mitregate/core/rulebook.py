@@ -149,7 +149,7 @@ def services_named(book: Rulebook, ids: Iterable[str]) -> Found:
 
 def services_by_id(book: Rulebook) -> dict[str, Service]:
     """List the services of *book* under each of their ids."""
-    return _made(_Same(book)).services
+    return _made(_Same(book), _Same(UNREAD)).services
 
 
 class _Made(Struct, frozen=True, kw_only=True):

@@ -23,8 +23,8 @@ FOUND: dict[How, str] = {
         "no open one was relied on by an earlier deployment of the same version."
     ),
     How.CREATED: (
-        "It is opened for this deployment, which names none; no open one was relied on by an earlier deployment of the "
-        "same version, or has exactly its title."
+        "Opened for this deployment: it names none, and no open one was relied on by an earlier deployment of the same "
+        "version, or has exactly its title."
     ),
 }
 """How a change was found, and so what was passed over before, in words."""

@@ -1,4 +1,4 @@
-"""The rulebook over the native API: read and replace it as a whole, in YAML or JSON, and ask what it says."""
+"""The rulebook over the native API: read and replace it as a whole, in YAML or JSON, and read its history."""
 
 import asyncio
 import re
@@ -7,14 +7,13 @@ from typing import Annotated, Any
 from litestar import Response, get, put
 from litestar.params import QueryParameter
 
-from mitregate.core.deployments import EnvironmentType
 from mitregate.core.errors import Malformed
 from mitregate.core.people import Permission
 from mitregate.flows import foresee, rules
 from mitregate.flows.act import begin
 from mitregate.web import forms
 from mitregate.web.counter import PAGE, SECURED, Asked, Asker, Cursor, Desk, Limit, cut, number, refusals
-from mitregate.web.rules_views import EditionPage, RulesPlan, RulingOut, done_out, edition_out, plan_out, ruling_out
+from mitregate.web.rules_views import EditionPage, RulesPlan, done_out, edition_out, plan_out
 from mitregate.web.views import given
 from mitregate.wire.rulebook import read_rulebook
 from mitregate.wire.rulebook_schema import schema
@@ -122,47 +121,6 @@ async def list_revisions(office: Desk, principal: Asker, cursor: Cursor = None, 
     return EditionPage(items=items, next=given(str(items[-1].revision) if is_more else None))
 
 
-@get(
-    "/rules/try",
-    operation_id="tryRules",
-    summary="Ask what the rules say",
-    description=(
-        "Says of a deployment that is not there yet whether it would be gated and by which rules, and what would hold "
-        "it now."
-    ),
-    tags=TAG,
-    security=SECURED,
-    responses=refusals(400, 401, 403),
-)
-async def try_rules(
-    *,
-    office: Desk,
-    principal: Asker,
-    project: Annotated[str, QueryParameter(description="The name of its project, or of its runbook.")],
-    environment: Annotated[str, QueryParameter(description="The name or id of its environment.")],
-    environment_type: Annotated[
-        EnvironmentType, QueryParameter(name="type", description="The type of its environment.")
-    ] = EnvironmentType.UNMAPPED,
-    version: Annotated[str, QueryParameter(description="What is deployed.")] = "",
-    product: Annotated[str, QueryParameter(description="The tool that deploys, such as GitLab.")] = "",
-    service: Annotated[list[str] | None, QueryParameter(description="A service; may be repeated.")] = None,
-    runbook: Annotated[bool, QueryParameter(description="Whether it is the run of a runbook.")] = False,
-    asks: Annotated[bool, QueryParameter(description="Whether it asks to be gated.")] = True,
-) -> RulingOut:
-    """Say what the rules say."""
-    sketch = foresee.Sketch(
-        project=project,
-        environment=environment,
-        type=environment_type,
-        version=version,
-        product=product,
-        services=tuple(service or ()),
-        is_runbook=runbook,
-        asks_for_gating=asks,
-    )
-    return ruling_out(await office.read(foresee.rule_on, sketch, office.ports.now(), principal))
-
-
 def _matched(condition: str) -> int | None:
     """Read the revision in `If-Match`; None if any will do."""
     if condition.strip() == "*":
@@ -173,4 +131,4 @@ def _matched(condition: str) -> int | None:
     return int(found[1])
 
 
-ROUTES = (show_rules, put_rules, show_schema, list_revisions, try_rules)
+ROUTES = (show_rules, put_rules, show_schema, list_revisions)

@@ -15,6 +15,7 @@ from mitregate.web import (
     bodies,
     connect_views,
     counter,
+    explain_views,
     jenkins_views,
     people_views,
     rules_views,
@@ -34,6 +35,7 @@ DESCRIPTION = (
 
 TAGS = [
     Tag(name="Gates", description="Where deployments wait, why, and for how long."),
+    Tag(name="Explanations", description="Why a deployment may start, waits or stopped, and what would come of one."),
     Tag(name="Changes", description="What people approve, decline and plan."),
     Tag(name="Settings", description="Settings as code: the rules, the apps and the users as one document."),
     Tag(name="Rules", description="Which deployments need a change, and when nothing may start."),
@@ -117,7 +119,17 @@ def _is_left_out(body: Json) -> bool:
 
 def _describe(name: str, schema: Json) -> None:
     """Add to a schema what its type says of itself, which the framework leaves out."""
-    for module in (views, people_views, connect_views, jenkins_views, rules_views, settings_views, bodies, counter):
+    for module in (
+        views,
+        explain_views,
+        people_views,
+        connect_views,
+        jenkins_views,
+        rules_views,
+        settings_views,
+        bodies,
+        counter,
+    ):
         kind = getattr(module, name, None)
         if isinstance(kind, type) and issubclass(kind, Struct):
             schema["description"] = (getdoc(kind) or "").partition("\n")[0]

@@ -7,6 +7,7 @@ from mitregate.web import (
     api_changes,
     api_connect,
     api_deliveries,
+    api_explain,
     api_freezes,
     api_gates,
     api_jenkins,
@@ -24,6 +25,7 @@ def make_api() -> Router:
     """Gather the routes of the API."""
     routes = (
         *api_gates.ROUTES,
+        *api_explain.ROUTES,
         *api_changes.ROUTES,
         *api_settings.ROUTES,
         *api_rules.ROUTES,

@@ -1,14 +1,12 @@
 """Views of the rulebook: what the native API answers about rules and freezes."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
-from mitregate.core.control import Demand, Rule
-from mitregate.core.deployments import EnvironmentType
 from mitregate.core.differences import Difference, Step
-from mitregate.flows.foresee import Foresight, Ruling
+from mitregate.flows.foresee import Foresight
 from mitregate.flows.rules import Edition, FreezeView
 from mitregate.ports import KeptRules
 from mitregate.web.views import Next, View, given
@@ -71,45 +69,6 @@ class FreezeList(View, frozen=True, kw_only=True):
     items: tuple[FreezeOut, ...]
 
 
-class RuleOut(View, frozen=True, kw_only=True):
-    """A rule of the control matrix."""
-
-    name: str
-    type: EnvironmentType | UnsetType = UNSET
-    control: Demand
-
-
-class HoldOut(View, frozen=True, kw_only=True):
-    """A freeze that holds."""
-
-    name: str
-    until: Annotated[datetime, Meta(description="The last instant of it.")] | UnsetType = UNSET
-
-
-class RulingOut(View, frozen=True, kw_only=True):
-    """What the rules say of a deployment that is not there yet."""
-
-    outcome: Annotated[
-        Literal["required", "not_required", "no_gate"],
-        Meta(description="An approved change is required; not, so its gate lets it pass; or there is no gate at all."),
-    ]
-    left_rule: (
-        Annotated[RuleOut, Meta(description="The rule for its project or runbook; missing if none fits.")] | UnsetType
-    ) = UNSET
-    right_rule: (
-        Annotated[RuleOut, Meta(description="The rule for its environment; missing if none fits.")] | UnsetType
-    ) = UNSET
-    title: Annotated[str, Meta(description="What its change would be called.")]
-    tier: Annotated[int, Meta(description="The tier of the most critical of its services.")] | UnsetType = UNSET
-    unknown_services: Annotated[tuple[str, ...], Meta(description="Services that the rulebook does not know.")]
-    frozen_by: Annotated[tuple[HoldOut, ...], Meta(description="Freezes that hold it now.")]
-    hours: Annotated[tuple[str, ...], Meta(description="The hours that it has to keep; none if it may start at any.")]
-    is_within_hours: bool
-    opens_at: Annotated[datetime, Meta(description="When it could start at the earliest, if not now.")] | UnsetType = (
-        UNSET
-    )
-
-
 def difference_out(found: Difference) -> DifferenceOut:
     """Show a difference."""
     return DifferenceOut(
@@ -159,24 +118,3 @@ def freeze_out(view: FreezeView) -> FreezeOut:
         next_until=given(view.next.end if view.next is not None else None),
         rule=as_written(view.freeze),
     )
-
-
-def ruling_out(ruling: Ruling) -> RulingOut:
-    """Show what the rules say."""
-    left, right = map(_rule_out, ruling.rules)
-    return RulingOut(
-        outcome=ruling.control.value if ruling.control is not None else "no_gate",
-        left_rule=left,
-        right_rule=right,
-        title=ruling.title,
-        tier=given(ruling.services.tier),
-        unknown_services=ruling.services.unknown,
-        frozen_by=tuple(HoldOut(name=freeze.name, until=given(span.end)) for freeze, span in ruling.frozen),
-        hours=ruling.hours,
-        is_within_hours=ruling.is_within_hours,
-        opens_at=given(ruling.opens_at),
-    )
-
-
-def _rule_out(rule: Rule | None) -> RuleOut | UnsetType:
-    return RuleOut(name=rule.name, type=given(rule.type), control=rule.control) if rule is not None else UNSET

@@ -15,7 +15,7 @@ from mitregate.core.approvals import Approval, Decision
 from mitregate.core.audit import Action, Entry
 from mitregate.core.changes import Change, ChangeType, Comment, Status, Transition
 from mitregate.core.deployments import EnvironmentType
-from mitregate.core.gates import Gate, GatingStatus, Override, ReasonCode, Stage
+from mitregate.core.gates import Gate, GatingStatus, Override, ReasonCode, Stage, Verdict
 from mitregate.core.jobs import Attempt, Job, JobState, Result
 from mitregate.flows.ask import ChangeView, DeliveryView
 
@@ -199,7 +199,6 @@ def given(value: T | None) -> T | UnsetType:
 def gate_out(gate: Gate, base_url: str) -> GateOut:
     """Show a gate."""
     verdict = gate.verdict
-    reasons = (ReasonOut(code=why.code, message=why.message, remedy=given(why.remedy)) for why in verdict.reasons)
     return GateOut(
         id=gate.id,
         app_id=gate.key.app_id,
@@ -214,19 +213,25 @@ def gate_out(gate: Gate, base_url: str) -> GateOut:
         stage=gate.stage,
         gating_status=verdict.status,
         since=gate.since,
-        reasons=tuple(reasons),
+        reasons=reasons_out(verdict),
         opens_at=given(verdict.opens_at),
         good_until=given(verdict.good_until),
         change_key=given(gate.change_key),
         change_link=given(gate.change_key and f"{base_url}/changes/{gate.change_key}"),
-        override=_override_out(gate.override),
+        override=override_out(gate.override),
         revision=gate.revision,
         created_at=gate.created_at,
         link=f"{base_url}/gates/{gate.id}",
     )
 
 
-def _override_out(override: Override | None) -> OverrideOut | UnsetType:
+def reasons_out(verdict: Verdict) -> tuple[ReasonOut, ...]:
+    """Show why a verdict is what it is."""
+    return tuple(ReasonOut(code=why.code, message=why.message, remedy=given(why.remedy)) for why in verdict.reasons)
+
+
+def override_out(override: Override | None) -> OverrideOut | UnsetType:
+    """Show the leave to start in spite of freezes, if somebody gave it."""
     if override is None:
         return UNSET
     return OverrideOut(freezes=override.freezes, actor=override.actor, at=override.at, reason=override.reason)

@@ -1,0 +1,170 @@
+"""Explanations over the native API: of a deployment that is there, and of one that is not there yet."""
+
+from datetime import datetime
+from typing import Annotated
+
+from litestar import get
+from litestar.params import QueryParameter
+from msgspec.structs import replace
+
+from mitregate.core.calendar import planned
+from mitregate.core.changes import ChangeType
+from mitregate.core.deployments import Commit, EnvironmentType
+from mitregate.core.errors import Malformed
+from mitregate.core.explanations import Explanation
+from mitregate.core.gates import Gate
+from mitregate.core.people import Principal
+from mitregate.flows import locate, simulate
+from mitregate.flows.act import begin
+from mitregate.flows.explain import explain
+from mitregate.flows.locate import Wanted
+from mitregate.flows.simulate import Sketch
+from mitregate.ports import UnitOfWork
+from mitregate.web.counter import SECURED, Asker, Desk, Id, refusals
+from mitregate.web.explain_views import ExplanationOut, explanation_out
+from mitregate.web.holding import settled
+from mitregate.web.office import Office
+
+TAG = ["Explanations"]
+
+
+@get(
+    "/gates/{gate_id:str}/explanation",
+    operation_id="explainGate",
+    summary="Explain a gate",
+    description=(
+        "Why a deployment may start, waits or stopped: by which rules it is gated, which change it got and how that "
+        "was found, what would open it, when at the earliest, and what happened to it. An app is not told who decided."
+    ),
+    tags=TAG,
+    security=SECURED,
+    responses=refusals(401, 403, 404),
+)
+async def explain_gate(office: Desk, principal: Asker, gate_id: Id) -> ExplanationOut:
+    """Explain a gate."""
+    return explanation_out(await explained(office, principal, gate_id), office.ports.base_url)
+
+
+@get(
+    "/explanation",
+    operation_id="explainDeployment",
+    summary="Explain a deployment",
+    description=(
+        "The same, of a deployment by its ids, be it gated or not. If several apps have one, the app must be named."
+    ),
+    tags=TAG,
+    security=SECURED,
+    responses=refusals(400, 401, 403, 404),
+)
+async def explain_deployment(
+    *,
+    office: Desk,
+    principal: Asker,
+    pipeline_id: Annotated[str, QueryParameter(name="pipelineId", description="Its pipeline.")],
+    environment_id: Annotated[str, QueryParameter(name="environmentId", description="Its environment.")],
+    sequence_number: Annotated[
+        int, QueryParameter(name="deploymentSequenceNumber", description="Its deployment sequence number.")
+    ],
+    app_id: Annotated[str, QueryParameter(name="appId", description="The id or the name of its app.")] = "",
+) -> ExplanationOut:
+    """Explain a deployment."""
+    wanted = Wanted(pipeline_id=pipeline_id, environment_id=environment_id, sequence_number=sequence_number, app=app_id)
+    found = await office.read(locate.find, wanted, principal)
+    if isinstance(found, Gate):
+        return explanation_out(await explained(office, principal, found.id), office.ports.base_url)
+    said = await office.read(lambda uow: explain(begin(office.ports, uow, principal), found))
+    return explanation_out(said, office.ports.base_url)
+
+
+async def explained(office: Office, principal: Principal, gate_id: str) -> Explanation:
+    """Explain a gate as it is now, decided anew first if its wake time has come.
+
+    Raises:
+        Forbidden: *principal* may not view.
+        Unknown: there is no such gate to be seen.
+    """
+    gate = await settled(office, principal, gate_id)
+    return await office.read(lambda uow: explain(begin(office.ports, uow, principal), gate))
+
+
+@get(
+    "/simulation",
+    operation_id="simulate",
+    summary="Simulate a deployment",
+    description=(
+        "The same, of a deployment that is not there yet: what would come of it if it were submitted now, or at an "
+        "instant, with all else as it is. Nothing is kept. Its change is called `CHG-new` if one would be opened."
+    ),
+    tags=TAG,
+    security=SECURED,
+    responses=refusals(400, 401, 403, 404),
+)
+async def show_simulation(
+    *,
+    office: Desk,
+    principal: Asker,
+    project: Annotated[str, QueryParameter(description="The name of its project, or of its runbook.")],
+    environment: Annotated[str, QueryParameter(description="The name of its environment.")],
+    environment_id: Annotated[
+        str, QueryParameter(name="environmentId", description="The id of its environment, if that is another.")
+    ] = "",
+    environment_type: Annotated[
+        EnvironmentType, QueryParameter(name="type", description="The type of its environment.")
+    ] = EnvironmentType.UNMAPPED,
+    version: Annotated[str, QueryParameter(description="What is deployed.")] = "",
+    product: Annotated[str, QueryParameter(description="The tool that deploys, such as GitLab.")] = "",
+    service: Annotated[list[str] | None, QueryParameter(description="A service; may be repeated.")] = None,
+    commit: Annotated[
+        list[str] | None, QueryParameter(description="A commit, as REPOSITORY@HASH; may be repeated.")
+    ] = None,
+    runbook: Annotated[bool, QueryParameter(description="Whether it is the run of a runbook.")] = False,
+    asks: Annotated[bool, QueryParameter(description="Whether it asks to be gated.")] = True,
+    app_id: Annotated[
+        str,
+        QueryParameter(name="appId", description="The id or the name of its app; the only one there is, if left out."),
+    ] = "",
+    change: Annotated[str, QueryParameter(description="The change request that it names.")] = "",
+    change_type: Annotated[
+        ChangeType | None, QueryParameter(name="changeType", description="The type of change that it asks for.")
+    ] = None,
+    planned_start: Annotated[
+        datetime | None, QueryParameter(name="plannedStart", description="When the window of its change would open.")
+    ] = None,
+    planned_end: Annotated[
+        datetime | None, QueryParameter(name="plannedEnd", description="The last instant of that window.")
+    ] = None,
+    at: Annotated[datetime | None, QueryParameter(description="When it would be submitted; now by default.")] = None,
+) -> ExplanationOut:
+    """Explain a deployment that is not there yet."""
+    sketch = Sketch(
+        project=project,
+        environment=environment,
+        environment_id=environment_id,
+        type=environment_type,
+        version=version,
+        product=product,
+        services=tuple(service or ()),
+        commits=tuple(map(_commit, commit or ())),
+        is_runbook=runbook,
+        asks_for_gating=asks,
+        app=app_id,
+        change=change,
+        kind=change_type,
+        window=planned(planned_start, planned_end),
+    )
+    instant = planned(at, None).start or office.ports.now()
+
+    def flow(uow: UnitOfWork) -> Explanation:
+        return simulate.simulate(replace(begin(office.ports, uow, principal), now=instant), sketch)
+
+    return explanation_out(await office.read(flow), office.ports.base_url)
+
+
+def _commit(text: str) -> Commit:
+    repository, _, commit = text.rpartition("@")
+    if not (repository and commit):
+        raise Malformed(f"The commit {text!r} has no repository.", advice="Write it as REPOSITORY@HASH.")
+    return Commit(repository_id=repository, hash=commit)
+
+
+ROUTES = (explain_gate, explain_deployment, show_simulation)
