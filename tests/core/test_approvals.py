@@ -10,6 +10,7 @@ from mitregate.core.calendar import Window
 from mitregate.core.deployments import Associations, Commit, Deployment, EnvironmentType, Pipeline, State
 from tests.core.making import NOW, at, deployment, window, with_commits
 
+OTHER_COMMITS = (Commit(repository_id="r1", hash="abd"), Commit(repository_id="r2", hash="def"))
 SEEN = (deployment(), "A description", window(1, 2))
 Seen = tuple[Deployment, str, Window]
 
@@ -41,6 +42,7 @@ def another_project() -> Seen:
         pytest.param(seen(deployment(label=None)), id="version by name"),
         pytest.param(seen(with_commits(deployment(), Commit(repository_id="r1", hash="abc"))), id="a commit less"),
         pytest.param(seen(with_commits(deployment(), Commit(repository_id="r1"))), id="no commit hash"),
+        pytest.param(seen(with_commits(deployment(), *OTHER_COMMITS)), id="another commit"),
         pytest.param(seen(description="Another one"), id="description"),
         pytest.param(seen(planned=window(1, 3)), id="planned end"),
         pytest.param(seen(planned=window(0, 2)), id="planned start"),
@@ -83,9 +85,10 @@ def test_an_approval_is_bound_to_nothing_else(change: Callable[[Deployment], Dep
 
 
 def test_a_digest_is_a_fingerprint() -> None:
-    """A digest is SHA-256 in hex, and the same every time."""
-    assert digest(*SEEN) == digest(*SEEN)
-    assert len(bytes.fromhex(digest(*SEEN))) == 32
+    """A digest is SHA-256 in hex, and the same in every version of ours: approvals that were kept hold."""
+    assert digest(*SEEN) == "0accd5b61951e2068d68228c843c3bf630d42c0a6a578e67ec47f3e81b6d96d4"
+    bare = with_commits(deployment(), Commit(repository_id="r1"))
+    assert digest(bare, *SEEN[1:]) == "b8be6d6237352e88fefdb669f6c13e1d27294237d447fe17eb3c8a8616e4bad0"
 
 
 @given(st.text(max_size=4), st.text(max_size=4), st.text(max_size=4), st.text(max_size=4))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mitregate.core.calendar import TICK, Freeze, Period, Window
+from mitregate.core.calendar import TICK, Freeze, Period, Window, agenda
 from mitregate.core.recurrence import Recurrence, Span, coming
 
 HOUR = timedelta(hours=1)
@@ -92,3 +92,68 @@ def test_beyond_the_edge_of_the_calendar_nothing_recurs(now: datetime) -> None:
     period = Period(name="again", recurrence=nightly)
     assert period.at(now.replace(tzinfo=UTC)) is None
     assert period.next_edge(now.replace(tzinfo=UTC)) is None
+
+
+NIGHTLY = Recurrence(zone="UTC", first=datetime(2026, 1, 1, 22), length=8 * HOUR, rule="FREQ=DAILY")
+
+
+def utc(day: int, hour: int) -> datetime:
+    """Give an instant in January 2026."""
+    return datetime(2026, 1, day, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("once", "listed", "start"),
+    [
+        (None, None, utc(2, 22)),
+        (utc(2, 20), None, utc(2, 20)),
+        (utc(3, 5), None, utc(2, 22)),
+        (utc(2, 1), None, utc(2, 22)),
+        (None, utc(2, 20), utc(2, 20)),
+        (None, utc(3, 5), utc(2, 22)),
+        (utc(2, 19), utc(2, 20), utc(2, 19)),
+        (utc(2, 21), utc(2, 20), utc(2, 20)),
+        (utc(3, 5), utc(3, 4), utc(2, 22)),
+    ],
+)
+def test_what_begins_first_comes_next(once: datetime | None, listed: datetime | None, start: datetime) -> None:
+    """Of one span, those listed and those that come again, the next is the one that begins first after now."""
+    period = Period(
+        name="all",
+        window=Window(start=once, end=once + HOUR) if once is not None else None,
+        recurrence=NIGHTLY,
+        agenda=agenda([(listed, listed + 2 * HOUR, "")]) if listed is not None else None,
+    )
+    assert period.next_start(utc(2, 12)) == start
+
+
+def test_of_two_that_begin_together_the_one_span_is_given() -> None:
+    """A span that begins with another one that comes again is the one that is said to be next."""
+    once = Window(start=utc(2, 22), end=utc(2, 23))
+    assert Period(name="both", window=once, recurrence=NIGHTLY).next_span(utc(2, 12)) == once
+
+
+@pytest.mark.parametrize("end", [utc(9, 1), None])
+def test_the_span_that_ends_last_holds(end: datetime | None) -> None:
+    """Of several spans that hold, the one that ends last is given, and first of all one that never ends."""
+    once = Window(start=utc(2, 1), end=end)
+    assert Period(name="both", window=once, recurrence=NIGHTLY).at(utc(2, 23)) == once
+
+
+def test_an_edge_is_where_something_that_holds_is_over_or_another_begins() -> None:
+    """Until its next edge nothing begins and nothing ends; what never ends has none."""
+    once = Window(start=utc(2, 1), end=None)
+    period = Period(name="both", window=once, recurrence=NIGHTLY)
+    assert period.next_edge(utc(2, 12)) == utc(2, 22)
+    assert period.next_edge(utc(2, 23)) == utc(3, 6) + TICK
+    assert Period(name="once", window=once).next_edge(utc(2, 12)) is None
+
+
+def test_a_period_begins_and_ends_with_the_year_of_utc() -> None:
+    """What is asked in the hours in which it is another year elsewhere is found all the same."""
+    days = Recurrence(zone="UTC", first=datetime(2025, 12, 31), length=timedelta(hours=24) - TICK, rule="FREQ=YEARLY")
+    period = Period(name="last day of the year", recurrence=days)
+    for hour in (0, 12, 23):
+        now = datetime(2026, 12, 31, hour, tzinfo=UTC)
+        assert period.at(now) == Window(start=now.replace(hour=0), end=datetime(2027, 1, 1, tzinfo=UTC) - TICK)
+        assert period.next_start(now) == datetime(2027, 12, 31, tzinfo=UTC)

@@ -50,7 +50,24 @@ def test_a_deployment_without_services_is_reached_by_none() -> None:
 
 @pytest.mark.parametrize(
     ("written", "plain"),
-    [(ARI, ARI), (CODED, ARI), (f" {CODED.rstrip('=')} ", ARI), ("b:!", "b:!"), ("b:/w==", "b:/w=="), ("", "")],
+    [
+        (ARI, ARI),
+        (CODED, ARI),
+        (f" {CODED.rstrip('=')} ", ARI),
+        ("b:YQ", "a"),
+        ("b:YQ==", "a"),
+        ("b:YQ====", "a"),
+        ("b:YWI", "ab"),
+        ("b:YWI=", "ab"),
+        ("b:YWJj", "abc"),
+        ("b:YWJY", "abX"),
+        ("b:=YWJj", "b:=YWJj"),
+        ("b:YWJjZ", "b:YWJjZ"),
+        ("b:!", "b:!"),
+        ("b:/w==", "b:/w=="),
+        ("B:YQ", "B:YQ"),
+        ("", ""),
+    ],
 )
 def test_all_forms_of_an_id_are_one(written: str, plain: str) -> None:
     """An id in base64 is the one that it encodes; what cannot be decoded stays as it is."""

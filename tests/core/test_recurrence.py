@@ -164,6 +164,9 @@ def test_nights_are_longer_and_shorter() -> None:
         ("FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=24", ["12-24", "12-24", "12-24"]),
         ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TH;COUNT=2", ["01-01", "01-15"]),
         ("FREQ=DAILY;UNTIL=20260102", ["01-01", "01-02"]),
+        ("FREQ=DAILY;INTERVAL=1;COUNT=2", ["01-01", "01-02"]),
+        ("FREQ=DAILY;UNTIL=20260102T220000", ["01-01", "01-02"]),
+        ("FREQ=DAILY;UNTIL=20260102T215959", ["01-01"]),
         ("FREQ=DAILY;UNTIL=20260102T205959Z", ["01-01"]),
         ("FREQ=DAILY;UNTIL=20260102T210000Z", ["01-01", "01-02"]),
         ("freq=daily;count=1", ["01-01"]),
@@ -195,6 +198,9 @@ def test_leap_days_are_found() -> None:
         ("FREQ=HOURLY", "FREQ must be one of DAILY"),
         ("BYDAY=MO", "FREQ must be"),
         ("FREQ=DAILY;INTERVAL=0", "INTERVAL must be from 1 to 1000"),
+        ("FREQ=DAILY;INTERVAL=1001", "INTERVAL must be from 1 to 1000"),
+        ("FREQ=MONTHLY;BYMONTHDAY=0", "BYMONTHDAY must be from -31 to 31 and not 0, not '0'"),
+        ("FREQ=MONTHLY;BYMONTHDAY=32", "BYMONTHDAY must be from -31 to 31"),
         ("FREQ=DAILY;COUNT=x", "COUNT must be"),
         ("FREQ=DAILY;COUNT=2;UNTIL=20270101", "both COUNT and UNTIL"),
         ("FREQ=DAILY;UNTIL=tomorrow", "UNTIL must be as in"),
@@ -226,3 +232,20 @@ def test_recurrences_that_are_refused() -> None:
     for length in (timedelta(0), timedelta(days=367)):
         with pytest.raises(Malformed, match="longer than nothing"):
             check(replace(NIGHTLY, length=length))
+
+
+def test_a_refusal_quotes_no_more_than_it_must() -> None:
+    """A rule that cannot be used is quoted up to its 200th character."""
+    rule = "FREQ=DAILY;" + "X" * 300
+    with pytest.raises(Malformed) as refusal:
+        check(replace(NIGHTLY, rule=rule))
+    assert f"The rule {rule[:200]!r} cannot be used: " in refusal.value.message
+
+
+@pytest.mark.parametrize("days", [35, 400])
+def test_a_span_comes_once(days: int) -> None:
+    """What begins at the very instant up to which is looked first is not given again."""
+    begin = datetime(2026, 2, 1, 21, tzinfo=UTC)
+    found = [span.start for span, _ in zip(coming(NIGHTLY, begin - timedelta(days=days)), range(450), strict=False)]
+    assert begin in found
+    assert sorted(set(found)) == found

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitregate.core.calendar import Calendar, Freeze, Period, Window, earliest_opening
+from mitregate.core.calendar import FAR, Calendar, Freeze, Period, Window, earliest_opening
 from mitregate.core.errors import Malformed
 from mitregate.core.times import Times, periods, read_length
 from tests.core.making import MICROSECOND
@@ -128,34 +128,103 @@ def test_other_lengths_are_refused(text: str) -> None:
 AT = datetime(2026, 1, 1)
 
 
+LONGER = "It is not said how long each span lasts."
+GIVE_LENGTH = "Give length, as in 8h, 30m, 1h30m or 2d, or end."
+NEEDS_START = "What comes again needs the start of its first span."
+GIVE_START = "Give start, as in 2026-03-01T22:00."
+NEARER = "A date lies outside of the years 1900 to 9000."
+GIVE_NEARER = "Leave that side open, or give a nearer date."
+LENGTH_ALONE = "A length needs a start and no end."
+GIVE_BOTH = "Give start and length, or start and end."
+
+
 @pytest.mark.parametrize(
-    ("times", "said"),
+    ("times", "message", "advice"),
     [
-        (Times(), "'p' says nothing of when."),
-        (Times(start=AT, end=datetime(2025, 1, 1)), "The end lies before the start."),
-        (Times(rule="FREQ=DAILY"), "What comes again needs the start of its first span."),
-        (Times(also=(AT,)), "What comes again needs the start of its first span."),
-        (Times(start=AT, never=(AT,)), "Starts are left out of what does not come again."),
-        (Times(start=AT, also=(AT,)), "It is not said how long each span lasts."),
-        (Times(start=AT, length="1h", also=(datetime(9999, 1, 1),)), "A date lies outside of the years 1900 to 9000."),
-        (Times(start=AT, rule="FREQ=DAILY"), "It is not said how long each span lasts."),
-        (Times(start=AT, end=AT, length="1h", rule="FREQ=DAILY"), "Both end and length are given."),
-        (Times(start=AT, end=AT, rule="FREQ=DAILY"), "Each span must last longer than nothing, and a year at most."),
-        (Times(start=AT, length="1h", rule="FREQ=HOURLY"), "cannot be used"),
-        (Times(start=AT, end=AT, length="1h"), "A length needs a start and no end."),
-        (Times(end=AT, length="1h"), "A length needs a start and no end."),
-        (Times(start=AT, zone="Mars/Olympus"), "There is no time zone 'Mars/Olympus'."),
-        (Times(start=AT, length="soon"), "'soon' is no length of time."),
-        (Times(start=datetime(1, 1, 1)), "A date lies outside of the years 1900 to 9000."),
-        (Times(days=(date(9999, 12, 31),)), "A date lies outside of the years 1900 to 9000."),
+        (Times(), "'p' says nothing of when.", "Give a start, an end, a rule or days."),
+        (
+            Times(start=AT, end=datetime(2025, 1, 1)),
+            "The end lies before the start.",
+            "Exchange them, or leave one side open.",
+        ),
+        (Times(rule="FREQ=DAILY"), NEEDS_START, GIVE_START),
+        (Times(also=(AT,)), NEEDS_START, GIVE_START),
+        (
+            Times(start=AT, never=(AT,)),
+            "Starts are left out of what does not come again.",
+            "Give a rule, or leave out `never`.",
+        ),
+        (Times(start=AT, also=(AT,)), LONGER, GIVE_LENGTH),
+        (Times(start=AT, rule="FREQ=DAILY"), LONGER, GIVE_LENGTH),
+        (
+            Times(start=AT, end=AT, length="1h", rule="FREQ=DAILY"),
+            "Both end and length are given.",
+            "Give one of them.",
+        ),
+        (
+            Times(start=AT, end=AT, rule="FREQ=DAILY"),
+            "Each span must last longer than nothing, and a year at most.",
+            Malformed.hint,
+        ),
+        (Times(start=AT, end=AT, length="1h"), LENGTH_ALONE, GIVE_BOTH),
+        (Times(end=AT, length="1h"), LENGTH_ALONE, GIVE_BOTH),
+        (
+            Times(start=AT, zone="Mars/Olympus"),
+            "There is no time zone 'Mars/Olympus'.",
+            "Write an IANA name such as Europe/Berlin.",
+        ),
+        (Times(start=AT, length="soon"), "'soon' is no length of time.", "Write it as in 8h, 30m, 1h30m or 2d."),
+        (Times(start=datetime(1, 1, 1)), NEARER, GIVE_NEARER),
+        (Times(start=AT, length="1h", also=(datetime(9999, 1, 1),)), NEARER, GIVE_NEARER),
+        (Times(start=AT, length="1h", rule="FREQ=DAILY", never=(datetime(1, 1, 1),)), NEARER, GIVE_NEARER),
+        (Times(days=(date(9999, 12, 31),)), NEARER, GIVE_NEARER),
     ],
 )
-def test_times_that_make_no_sense_are_refused(times: Times, said: str) -> None:
+def test_times_that_make_no_sense_are_refused(times: Times, message: str, advice: str) -> None:
     """What cannot be computed with is refused in words, with what to do instead."""
     with pytest.raises(Malformed) as refusal:
         periods("p", times)
-    assert said in refusal.value.message
-    assert refusal.value.advice()
+    assert (refusal.value.message, refusal.value.advice()) == (message, advice)
+
+
+def test_rules_that_make_no_sense_are_refused() -> None:
+    """Times with a rule that cannot be used are refused as the rule is."""
+    with pytest.raises(Malformed, match="FREQ=HOURLY' cannot be used"):
+        periods("p", Times(start=AT, length="1h", rule="FREQ=HOURLY"))
+
+
+@pytest.mark.parametrize(("year", "is_near"), [(1899, False), (1900, True), (9000, True), (9001, False)])
+def test_years_that_can_be_computed_with(year: int, is_near: bool) -> None:
+    """A date lies in the years 1900 to 9000, these included."""
+    if is_near:
+        assert only(Times(days=(date(year, 5, 1),))).next_start(utc(year, 1, 1)) == utc(year, 5, 1)
+    else:
+        with pytest.raises(Malformed, match="1900 to 9000"):
+            periods("p", Times(days=(date(year, 5, 1),)))
+
+
+def test_a_span_may_be_an_instant() -> None:
+    """A span that ends where it starts holds at that instant."""
+    assert only(Times(start=utc(2026, 1, 1), end=utc(2026, 1, 1))).at(utc(2026, 1, 1)) is not None
+
+
+def test_edges_with_an_offset_are_instants_in_utc() -> None:
+    """Edges written with an offset are kept in UTC, and with a rule they are local times of its zone."""
+    east = timezone(timedelta(hours=5))
+    span = only(Times(start=datetime(2026, 1, 1, 5, tzinfo=east))).window
+    assert span is not None
+    assert span.start is not None
+    assert span.start.tzinfo is UTC
+    again = only(Times(start=utc(2026, 1, 5, 8), end=utc(2026, 1, 5, 16), rule="FREQ=DAILY", zone=BERLIN))
+    assert again.at(utc(2026, 7, 6, 7)) == Window(start=utc(2026, 7, 6, 7), end=utc(2026, 7, 6, 15))
+
+
+def test_an_opening_is_looked_for_a_hundred_years_ahead() -> None:
+    """An opening is found if it lies a hundred years ahead, and none is if it lies a tick beyond that."""
+    now = utc(2026, 1, 1)
+    for more, expected in ((timedelta(0), now + FAR), (MICROSECOND, None)):
+        freeze = Freeze(name="f", window=Window(end=now + FAR - MICROSECOND + more))
+        assert earliest_opening(Window(), Calendar(freezes=(freeze,)), now) == expected
 
 
 def test_hours_that_are_always_frozen_never_open() -> None:
