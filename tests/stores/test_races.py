@@ -45,9 +45,11 @@ async def meet(
     is_done = threading.Event()
 
     def held(uow: UnitOfWork) -> object:
-        ended = first(uow)
-        uow.meta("cloud_id")  # waits until all that was sent before has been carried out
-        is_done.set()
+        try:
+            ended = first(uow)
+            uow.meta("cloud_id")  # waits until all that was sent before has been carried out
+        finally:
+            is_done.set()
         threading.Event().wait(PAUSE_S)
         return ended
 
