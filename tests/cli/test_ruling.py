@@ -1,4 +1,4 @@
-"""Rules from a file, `freeze`, `gate override` and `control`: on the database beside a server, and over HTTP."""
+"""Rules from a file, `freeze`, `gate override` and `rules`: on the database beside a server, and over HTTP."""
 
 import json
 import os
@@ -131,38 +131,13 @@ def test_a_file_that_is_not_there(run: Run) -> None:
 def test_earlier_rules_can_be_had_again(run: Run, file: Path) -> None:
     """The history lists revisions with what they changed; each can be exported."""
     revision = run("apply", str(file), "--yes", "--json").well().json["revision"]
-    listed = run("control", "history", "--limit", "1").well().out
+    listed = run("rules", "history", "--limit", "1").well().out
     assert "+ freezes: year end" in listed
     assert str(revision) in listed
-    assert run("control", "history", "--json").well().json["items"][0]["revision"] == revision
+    assert run("rules", "history", "--json").well().json["items"][0]["revision"] == revision
     earlier = run("export", "--revision", str(revision - 1), "--json").well().json
     assert (any(earlier.values()), "freezes" in earlier, "apps" in earlier) == (False, True, False)
     assert run("export", "--revision", "99999", "--json").complaint["type"] == "Unknown"
-
-
-# --- what the rules say ---
-
-
-def test_the_rules_can_be_tried(run: Run, file: Path) -> None:
-    """It is said whether a deployment would be gated, by which rules, and what would hold it."""
-    run("apply", str(file), "--yes").well()
-    run("freeze", "add", "now", "--reason", "x").well()
-    options = ("--project", "team/a", "--environment", "eu", "--type", "production")
-    shown = run("control", "try", *options, "--service", "checkout", "--service", "ghost", "--unasked").well().out
-    assert shown.startswith("It is gated: an approved change is required.")
-    for line in (
-        "its project's rule      team/*: always",
-        "its environment's rule  * production: always",
-        "tier                    1",
-        "not known               ghost",
-        "frozen by               now",
-    ):
-        assert line in shown
-    assert run("control", "try", *options, "--json").well().json["outcome"] == "required"
-    spared = run("control", "try", "--project", "no", "--environment", "eu").well().out
-    assert spared.startswith("It is let pass: no change is required.")
-    assert "none: gated when asked" in spared
-    assert run("control", "try", "--project", "x", "--environment", "y", "--unasked").out.startswith("It is not gated.")
 
 
 # --- freezes ---

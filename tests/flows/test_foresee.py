@@ -1,22 +1,18 @@
 import pytest
 from msgspec.structs import replace
 
-from mitregate.core.control import Control, Demand, Matrix, Rule
-from mitregate.core.deployments import EnvironmentType
-from mitregate.core.errors import Forbidden, Malformed, Stale
+from mitregate.core.errors import Malformed, Stale
 from mitregate.core.gates import GatingStatus
 from mitregate.core.reach import Reach
-from mitregate.core.rulebook import FreezeRule, Hours, Rulebook
-from mitregate.core.services import Service
+from mitregate.core.rulebook import FreezeRule, Rulebook
 from mitregate.core.times import Times
 from mitregate.flows import rules
-from mitregate.flows.foresee import PAGE, Sketch, foresee, rule_on
-from tests.core.making import NOW, at
+from mitregate.flows.foresee import PAGE, foresee
+from tests.core.making import at
 from tests.flows.waiting import Waiting
-from tests.flows.world import ADMIN, ANN, NOBODY, World, record
+from tests.flows.world import ADMIN, ANN, World, record
 
 FREEZE = FreezeRule(name="year end", when=Times(start=at(-1), end=at(2)))
-NIGHT = Hours(name="night", when=Times(start=at(5), length="1h", rule="FREQ=DAILY"))
 
 
 def test_a_plan_says_what_would_be_held_and_freed(waiting: Waiting) -> None:
@@ -49,42 +45,3 @@ def test_many_gates_are_foreseen_page_by_page(waiting: Waiting, world: World) ->
         world.submit(waiting.app, *(record(waiting.app, number=number) for number in numbers))
     plan = world.do(ADMIN, foresee, Rulebook(freezes=(FREEZE,)))
     assert (plan.waiting, plan.held) == (PAGE + 2, PAGE + 2)
-
-
-def test_a_sketch_is_ruled_on(world: World) -> None:
-    """Of a deployment that is not there yet it is said whether it is gated and by which rules, and what holds it."""
-    never = Rule(name="sandbox/*", control=Demand.NEVER)
-    production = Rule(type=EnvironmentType.PRODUCTION, control=Demand.ALWAYS)
-    book = Rulebook(
-        control=Matrix(projects=(never,), environments=(production,)),
-        freezes=(FREEZE,),
-        hours=(NIGHT,),
-        services=(Service(id="checkout", tier=1),),
-    )
-    world.do(ADMIN, rules.replace_all, book)
-    sketch = Sketch(
-        project="shop", environment="eu", type=EnvironmentType.PRODUCTION, services=("checkout", "ghost"), version="2"
-    )
-    ruling = world.read(rule_on, sketch, NOW, ANN)
-    assert (ruling.control, ruling.rules) == (Control.REQUIRED, (None, production))
-    assert ([freeze.name for freeze, _ in ruling.frozen], ruling.is_within_hours) == (["year end"], False)
-    assert (ruling.opens_at, ruling.services.tier, ruling.services.unknown) == (at(5), 1, ("ghost",))
-    assert ruling.title == 'Mitregate: Deploy "shop" version 2 to "eu"'
-    spared = world.read(rule_on, replace(sketch, project="sandbox/x"), NOW, ANN)
-    assert (spared.control, spared.rules[0]) == (Control.NOT_REQUIRED, never)
-    run = world.read(rule_on, replace(sketch, project="sandbox/x", is_runbook=True), NOW, ANN)
-    assert run.control is Control.REQUIRED
-    with pytest.raises(Forbidden):
-        world.read(rule_on, sketch, NOW, NOBODY)
-
-
-@pytest.mark.parametrize("asks", [True, False])
-@pytest.mark.parametrize("demand", Demand)
-def test_a_sketch_fares_as_the_deployment_does(world: World, demand: Demand, asks: bool) -> None:
-    """What is said of a sketch is what becomes of the deployment that it stands for."""
-    matrix = Matrix(projects=(Rule(name="shop", control=demand),), environments=(Rule(control=Demand.ALWAYS),))
-    world.do(ADMIN, rules.replace_all, Rulebook(control=matrix))
-    ruling = world.read(rule_on, Sketch(project="Shop", environment="prod", asks_for_gating=asks), NOW, ANN)
-    app = world.app()
-    world.submit(app, replace(record(app), asks_for_gating=asks))
-    assert [gate.control for gate in world.gates()] == ([ruling.control] if ruling.control else [])

@@ -134,29 +134,6 @@ async def test_the_schema_is_open_to_editors(stage: Stage) -> None:
     assert found["$defs"]["FreezeRule"]["properties"]["reason"]["description"].startswith("Why")
 
 
-async def test_the_rules_can_be_tried(stage: Stage) -> None:
-    """Of a deployment that is not there yet it is told whether it is gated, by which rules, and what holds it."""
-    await put(stage, WHOLE_TEXT)
-    await stage.client("admin").post(FREEZES, json={"name": "now"})
-    query = "project=team/a&environment=eu&type=production&service=checkout&service=ghost&version=2&product=GitLab"
-    ruling = (await stage.client("viewer").get(f"{RULES}/try?{query}&asks=false")).json()
-    assert ruling == {
-        "outcome": "required",
-        "leftRule": {"name": "team/*", "control": "always"},
-        "rightRule": {"name": "*", "type": "production", "control": "always"},
-        "title": 'GitLab: Deploy "team/a" version 2 to "eu"',
-        "tier": 1,
-        "unknownServices": ["ghost"],
-        "frozenBy": [{"name": "now"}],
-        "hours": ["office"],
-        "isWithinHours": False,
-    }
-    spared = (await stage.client("viewer").get(f"{RULES}/try?project=no&environment=eu")).json()
-    assert (spared["outcome"], spared["leftRule"]["control"], "rightRule" in spared) == ("not_required", "never", False)
-    unasked = (await stage.client("viewer").get(f"{RULES}/try?project=x&environment=eu&asks=false")).json()
-    assert unasked["outcome"] == "no_gate"
-
-
 # --- freezes ---
 
 

@@ -14,7 +14,6 @@ from mitregate.core.reach import Subject
 from mitregate.core.rulebook import Rulebook, calendar_for, services_named
 from mitregate.core.story import Event
 from mitregate.core.waiting import waiting_for
-from mitregate.core.workflow import Need
 
 
 class Named(Struct, frozen=True, kw_only=True):
@@ -130,8 +129,3 @@ def bears_on(subject: Subject, before: Rulebook, after: Rulebook) -> bool:
         )
 
     return said(before) != said(after)
-
-
-def needed_because(needs: tuple[Need, ...]) -> tuple[str, ...]:
-    """Say one by one why a change needs as many approvals as it does."""
-    return tuple(f"{need.count}: {need.why}" for need in needs)
