@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from mitregate.changes.embedded import Embedded
 from mitregate.core.changes import Transition
 from mitregate.core.errors import Forbidden, Unknown
 from mitregate.core.gates import Stage
@@ -10,11 +11,17 @@ from mitregate.core.people import MAY, Permission, Principal, Role, Scope
 from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
 from mitregate.flows import ask, settle, withdraw
 from mitregate.flows.act import BY_ITSELF
+from mitregate.ports import UnitOfWork
 from tests.core.making import HOUR, MICROSECOND, at
 from tests.flows.waiting import Waiting
 from tests.flows.world import ADMIN, World, person, record
 
 VIEWER = person("vic", Role.VIEWER)
+
+
+def ask_change(uow: UnitOfWork, key: str, who: Principal) -> ask.ChangeView:
+    """Ask for a change that lives in our own database."""
+    return ask.change(uow, key, who, Embedded())
 
 
 def test_an_app_sees_its_own_gates(world: World) -> None:
@@ -43,7 +50,7 @@ def test_a_foreign_gate_is_as_unknown_as_one_that_is_not_there(world: World) -> 
 
 
 READING: dict[str, Callable[[Waiting, Principal], object]] = {
-    "change": lambda waiting, who: waiting.world.read(ask.change, waiting.key, who),
+    "change": lambda waiting, who: waiting.world.read(ask_change, waiting.key, who),
     "changes": lambda waiting, who: waiting.world.read(ask.changes, ChangeQuery(), who),
     "deliveries": lambda waiting, who: waiting.world.read(ask.deliveries, JobQuery(), who),
     "delivery": lambda waiting, who: waiting.world.read(ask.delivery, waiting.world.jobs()[0].id, who),
@@ -82,7 +89,7 @@ def test_apps_see_no_more_than_gates(waiting: Waiting, what: str) -> None:
 
 def test_a_change_is_shown_with_all_that_belongs_to_it(waiting: Waiting) -> None:
     """A change comes with its gates, its remarks, and the steps that are possible now; its key may be written small."""
-    view = waiting.world.read(ask.change, waiting.key.lower(), VIEWER)
+    view = waiting.world.read(ask_change, waiting.key.lower(), VIEWER)
     assert (view.change, view.gates) == (waiting.change, tuple(waiting.world.gates()))
     assert set(view.transitions) == {
         Transition.APPROVE,
@@ -91,7 +98,7 @@ def test_a_change_is_shown_with_all_that_belongs_to_it(waiting: Waiting) -> None
         Transition.EMERGENCY_OVERRIDE,
     }
     waiting.approve()
-    view = waiting.world.read(ask.change, waiting.key, VIEWER)
+    view = waiting.world.read(ask_change, waiting.key, VIEWER)
     assert [comment.body for comment in view.comments] == ["Moved from Planning to Implementing."]
     assert set(view.transitions) == {Transition.COMPLETE, Transition.FAIL}
 
@@ -107,7 +114,7 @@ def test_a_delivery_is_shown_with_its_tries(waiting: Waiting) -> None:
 
 @pytest.mark.parametrize(
     ("flow", "key"),
-    [(ask.change, "CHG-99"), (ask.change, "nonsense"), (ask.gate, "nothing"), (ask.delivery, "nothing")],
+    [(ask_change, "CHG-99"), (ask_change, "nonsense"), (ask.gate, "nothing"), (ask.delivery, "nothing")],
 )
 def test_what_is_not_there_is_unknown(world: World, flow: Callable[..., object], key: str) -> None:
     """Asking for what does not exist is answered in words, with advice."""

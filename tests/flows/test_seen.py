@@ -21,7 +21,7 @@ OPERATOR = person("olga", Role.OPERATOR)
 def test_the_change_says_what_is_deployed_by_now(waiting: Waiting) -> None:
     """What is submitted anew is what the change tells the approver; that it differs is remarked on."""
     waiting.world.submit(waiting.app, replace(record(waiting.app, 2), label="1.1"))
-    view = waiting.world.read(ask.change, waiting.key, ANN)
+    view = waiting.world.read(ask.change, waiting.key, ANN, waiting.world.ports.changes)
     assert "version 1.1 " in view.change.title
     assert [comment.body for comment in view.comments] == [
         "The deployment was submitted anew, and describes itself otherwise."
@@ -31,12 +31,18 @@ def test_the_change_says_what_is_deployed_by_now(waiting: Waiting) -> None:
 @pytest.mark.parametrize("decide", [review.approve, review.decline])
 def test_what_was_not_seen_is_not_decided(waiting: Waiting, decide: Callable[..., object]) -> None:
     """A decision that names what was seen is refused when that has changed, and taken when it is seen as it is."""
-    seen = waiting.world.read(ask.change, waiting.key, ANN).digest
+    seen = waiting.world.read(ask.change, waiting.key, ANN, waiting.world.ports.changes).digest
     waiting.world.submit(waiting.app, replace(record(waiting.app, 2), label="1.1"))
     with pytest.raises(Stale, match="changed after"):
         waiting.world.do(ANN, decide, waiting.key, "", seen)
     assert waiting.verdict == (AWAITING, ["waiting_for_approval"])
-    waiting.world.do(ANN, decide, waiting.key, "", waiting.world.read(ask.change, waiting.key, ANN).digest)
+    waiting.world.do(
+        ANN,
+        decide,
+        waiting.key,
+        "",
+        waiting.world.read(ask.change, waiting.key, ANN, waiting.world.ports.changes).digest,
+    )
     assert waiting.verdict[0] is not AWAITING
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from mitregate.core.approvals import Tally, tally
 from mitregate.core.audit import SYSTEM
-from mitregate.core.binding import accepted
+from mitregate.core.binding import accepted, plan_of
 from mitregate.core.catalogue import approves
 from mitregate.core.changes import FIRST, Change, ChangeType, Comment, Status, move, number_of
 from mitregate.core.concern import concerning, services_of
@@ -21,15 +21,12 @@ from mitregate.core.deployments import Deployment, DeploymentKey, State
 from mitregate.core.errors import Unknown
 from mitregate.core.gates import Gate, Standing
 from mitregate.core.matching import How, describe, mark, title
-from mitregate.core.profiles import Profile, given_on, profile_of
+from mitregate.core.profiles import IMAGINED, Profile, given_on, profile_of
 from mitregate.core.reach import subject_of
 from mitregate.core.risk import COUNTED, Assessment
 from mitregate.core.rulebook import Rulebook, services_by_id
 from mitregate.core.workflow import approvals_needed, class_of, last_steps, moves_by_itself, needs, walk
 from mitregate.ports import UnitOfWork, Wish
-
-IMAGINED = "CHG-new"
-"""The key of a change that is not there yet."""
 
 NEIGHBOURS = 100
 """Changes that are looked at together in search of conflicts."""
@@ -234,15 +231,13 @@ def _draft(book: Rulebook, deployment: Deployment, wish: Wish, requested_by: str
 def _profile(uow: UnitOfWork, change: Change, deployment: Deployment | None) -> Profile:
     book = uow.rules.current().book
     found = profile_of(change, change.key if change.number else IMAGINED, _conflicts(uow, book, change))
-    if deployment is None:
+    if deployment is None and not (change.is_prepared and change.is_open):
         return found
+    seen = accepted(change, deployment, book.titles) if deployment is not None else frozenset({plan_of(change)})
     is_preapproved, more = _extent(uow, book, change, deployment)
-    return replace(
-        found,
-        tally=_tally(uow, book, change, deployment),
-        needs=needs(book.workflow, change, is_preapproved=is_preapproved, more=more),
-        given=given_on(change, accepted(change, deployment, book.titles)),
-    )
+    asked = needs(book.workflow, change, is_preapproved=is_preapproved, more=more)
+    given = tally(change.approvals, seen, sum(need.count for need in asked))
+    return replace(found, tally=given, needs=asked, given=given_on(change, seen))
 
 
 def _find(uow: UnitOfWork, change_key: str) -> Change | None:
@@ -263,11 +258,12 @@ def _tally(uow: UnitOfWork, book: Rulebook, change: Change, deployment: Deployme
     return tally(change.approvals, accepted(change, deployment, book.titles), needed)
 
 
-def _extent(uow: UnitOfWork, book: Rulebook, change: Change, deployment: Deployment) -> tuple[bool, int]:
+def _extent(uow: UnitOfWork, book: Rulebook, change: Change, deployment: Deployment | None) -> tuple[bool, int]:
     """Say whether a change is approved beforehand for a deployment, and how many more its conflicts ask for."""
     # Only what it was opened for: else whoever names its number would pass without anybody's approval, and any limit.
     is_preapproved = (
         change.type is ChangeType.STANDARD
+        and deployment is not None
         and change.title == title(deployment, book.titles)
         and any(
             template.name == change.template and approves(template, subject_of(deployment), change.risk)

@@ -57,20 +57,27 @@ def _approval_holds(change: Standing) -> Iterator[Reason]:
         yield Reason(
             code=ReasonCode.APPROVALS_INCOMPLETE,
             message=f"What is to be deployed, or its window, changed after {change.key} was approved.",
-            remedy=f"An approver must look at {change.key} again and approve it.",
+            remedy=f"{_approver(change)} must look at {change.key} again and approve it.",
         )
     elif change.status_class is StatusClass.PROCEED and approvals is not None:
         yield Reason(
             code=ReasonCode.APPROVALS_INCOMPLETE,
             message=f"{change.key} has {approvals.met} of {approvals.needed} approvals.",
-            remedy=f"An approver must approve {change.key}.",
+            remedy=f"{_approver(change)} must approve {change.key}.",
         )
     elif change.status_class is StatusClass.WAIT:
+        so_far = f", {approvals.met} of {approvals.needed} are there" if approvals is not None and approvals.met else ""
         yield Reason(
             code=ReasonCode.WAITING_FOR_APPROVAL,
-            message=f"The change request {change.key} waits for approval; its status is {change.status!r}.",
-            remedy=f"An approver must approve {change.key}.",
+            message=f"The change request {change.key} waits for approval{so_far}; its status is {change.status!r}.",
+            remedy=f"{_approver(change)} must approve {change.key}.",
         )
+
+
+def _approver(change: Standing) -> str:
+    if change.is_emergency:
+        return "Somebody who may override freezes"
+    return "Another approver" if change.approvals is not None and change.approvals.met else "An approver"
 
 
 def shut_for_good(change: Standing, now: datetime) -> Reason:

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mitregate.core.approvals import sight
+from mitregate.core.approvals import Tally, sight
 from mitregate.core.audit import Entry
 from mitregate.core.binding import shown
 from mitregate.core.changes import TRANSITIONS, Change, Comment, Transition, number_of
@@ -15,21 +15,31 @@ from mitregate.core.errors import Unknown
 from mitregate.core.gates import Gate, Stage
 from mitregate.core.jobs import Attempt, Job
 from mitregate.core.people import Permission, Principal, Scope
+from mitregate.core.profiles import Profile
 from mitregate.core.queries import AuditQuery, ChangeQuery, GateQuery, JobQuery
-from mitregate.ports import UnitOfWork
+from mitregate.ports import ChangeSystem, UnitOfWork
 
 
 class ChangeView(Struct, frozen=True, kw_only=True):
     """A change with its gates, remarks, and the transitions that are possible now.
 
-    `digest` is of what an approver judges by, empty if no deployment waits; `review.approve` takes it as `seen`.
+    `shown` are the digests of what an approver judges by, none if there is nothing to decide on. `profile` says what
+    the change needs, for the deployment that lacks most, and `tallies` how far its approvals have come for each gate
+    that waits, by its id.
     """
 
     change: Change
     gates: tuple[Gate, ...]
     comments: tuple[Comment, ...]
     transitions: tuple[Transition, ...]
-    digest: str
+    shown: tuple[str, ...]
+    profile: Profile | None = None
+    tallies: dict[str, Tally] = {}
+
+    @property
+    def digest(self) -> str:
+        """All that is shown as one digest, empty if that is nothing; `review.approve` takes it as `seen`."""
+        return sight(self.shown)
 
 
 class DeliveryView(Struct, frozen=True, kw_only=True):
@@ -92,8 +102,14 @@ def gates(uow: UnitOfWork, query: GateQuery, principal: Principal) -> list[Gate]
     return uow.gates.page(replace(query, app_id=principal.app_id or query.app_id))
 
 
-def change(uow: UnitOfWork, key: str, principal: Principal) -> ChangeView:
+def change(uow: UnitOfWork, key: str, principal: Principal, system: ChangeSystem) -> ChangeView:
     """Read one change with all that belongs to it.
+
+    Args:
+        uow: the transaction at hand.
+        key: the key of the change.
+        principal: who asks.
+        system: where changes live, which says what they need.
 
     Raises:
         Forbidden: *principal* may not view.
@@ -106,19 +122,40 @@ def change(uow: UnitOfWork, key: str, principal: Principal) -> ChangeView:
         message = f"There is no change request {key!r}."
         raise Unknown(message, advice="`mitregate change list` shows the changes.")
     gates = tuple(uow.gates.of_change(found.key))
+    waiting = _waiting(uow, gates)
+    tallies = {gate.id: _tally(uow, system, found.key, deployment) for gate, deployment in waiting}
+    neediest = max(waiting, key=lambda each: _lack(tallies[each[0].id]), default=None)
     return ChangeView(
         change=found,
         gates=gates,
         comments=tuple(uow.changes.comments(number)),
         transitions=tuple(TRANSITIONS[found.status]),
-        digest=digest_of(uow, found, gates),
+        shown=shown(found, (deployment for _, deployment in waiting)),
+        profile=system.profile(uow, found.key, neediest[1] if neediest is not None else None),
+        tallies={gate_id: given for gate_id, given in tallies.items() if given is not None},
     )
 
 
-def digest_of(uow: UnitOfWork, change: Change, gates: Sequence[Gate]) -> str:
-    """Give the digest of all that an approver of *change* judges by, which waits at *gates*; empty if there is none."""
-    found = uow.deployments.get_all([gate.key for gate in gates if gate.is_waiting])
-    return sight(shown(change, found.values()))
+def _waiting(uow: UnitOfWork, gates: Sequence[Gate]) -> list[tuple[Gate, Deployment]]:
+    """Read what waits at those of *gates* that can still open."""
+    waiting = [gate for gate in gates if gate.is_waiting]
+    found = uow.deployments.get_all([gate.key for gate in waiting])
+    return [(gate, found[gate.key]) for gate in waiting if gate.key in found]
+
+
+def _tally(uow: UnitOfWork, system: ChangeSystem, key: str, deployment: Deployment) -> Tally | None:
+    standing = system.look(uow, key, deployment)
+    return standing.approvals if standing is not None else None
+
+
+def _lack(tally: Tally | None) -> tuple[int, int]:
+    """Order by how many approvals are missing, then by how many are stale."""
+    return (tally.needed - tally.met, tally.stale) if tally is not None else (0, 0)
+
+
+def shown_of(uow: UnitOfWork, change: Change, gates: Sequence[Gate]) -> tuple[str, ...]:
+    """Give the digests of all that an approver of *change* judges by, which waits at *gates*."""
+    return shown(change, (deployment for _, deployment in _waiting(uow, gates)))
 
 
 def changes(uow: UnitOfWork, query: ChangeQuery, principal: Principal) -> list[Change]:

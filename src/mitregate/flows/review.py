@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mitregate.core.approvals import Approval, Decision, sight
+from mitregate.core.asking import objection
 from mitregate.core.audit import Action
 from mitregate.core.binding import shown
 from mitregate.core.calendar import Window, planned
@@ -20,11 +21,10 @@ from mitregate.core.changes import (
     Transition,
     move,
     number_of,
-    take,
 )
 from mitregate.core.conflicts import mark_of
 from mitregate.core.deployments import Deployment, EnvironmentType
-from mitregate.core.errors import Forbidden, IllegalTransition, Malformed, Stale, Unknown
+from mitregate.core.errors import IllegalTransition, Malformed, Stale, Unknown
 from mitregate.core.gates import Gate
 from mitregate.core.matching import TITLE_LIMIT
 from mitregate.core.people import Permission
@@ -84,8 +84,7 @@ def approve(act: Act, key: str, comment: str = "", seen: str | None = None) -> C
         return _decide(act, change, held, Transition.EMERGENCY_OVERRIDE, comment)
     if Transition.APPROVE in TRANSITIONS[change.status]:
         return _decide(act, change, held, Transition.APPROVE, comment)
-    if not change.is_open or not (held or change.is_prepared) or _is_approved(act, change, held):
-        take(change.status, Transition.APPROVE)
+    _require_question(act, change, held)
     return _decide(act, change, held, None, comment)
 
 
@@ -190,10 +189,12 @@ def retype(act: Act, key: str, kind: ChangeType, comment: str = "") -> Change:
     act.principal.require(Permission.OVERRIDE)
     held, change = _load(act.uow, key)
     if change.status is not Status.PEER_REVIEW or kind is ChangeType.STANDARD:
-        message = f"{key} cannot become {kind.value} any more; its status is {change.status.value!r}."
+        message = f"The type of {change.key} cannot be changed any more; its status is {change.status.value!r}."
+        advice = "Only a change that stands in peer review can become an emergency, or normal again."
         if kind is ChangeType.STANDARD:
-            message = "A change does not become a standard one: it is opened as such, by the catalogue."
-        raise IllegalTransition(message, advice="Only a change in peer review can become an emergency, or normal.")
+            message = f"{change.key} cannot become a standard change: those are opened as such, by the catalogue."
+            advice = "Add a template to `standard` in the rulebook; the next such deployment gets a standard change."
+        raise IllegalTransition(message, advice=advice)
     retyped = replace(change, type=kind, status=FIRST[kind], updated_at=act.now)
     detail = {"type": kind.value, "comment": _fit(comment)}
     return _keep(act, retyped, held, Action.CHANGE_MOVED, detail)
@@ -246,11 +247,10 @@ def _decide(
     moved = move(change, step, act.now) if step is not None else change
     digests = shown(change, (deployment for _, deployment in held))
     if not digests:
-        message = f"No deployment waits for {change.key} any more, so there is nothing to decide."
-        raise IllegalTransition(message, advice="Nothing needs to be done; the change can be canceled or closed.")
+        raise _nothing_waits(change)
     decision = DECIDING[step] if step is not None else Decision.APPROVE
-    if decision is Decision.APPROVE:
-        _require_entitled(act, change, digests)
+    if decision is Decision.APPROVE and (found := objection(act.principal, change, digests)) is not None:
+        raise found
     approval = Approval(
         actor=act.principal.name,
         decision=decision,
@@ -265,14 +265,21 @@ def _decide(
     return _keep(act, decided, held, action, detail)
 
 
-def _require_entitled(act: Act, change: Change, digests: tuple[str, ...]) -> None:
-    """Refuse an approval that would count for nothing, and that of an emergency by who may not override a freeze."""
-    if change.type is ChangeType.EMERGENCY:
-        act.principal.require(Permission.OVERRIDE)
-    given = [one for one in change.approvals if one.actor == act.principal.name and one.decision is Decision.APPROVE]
-    if any(set(digests) <= set(one.digests) for one in given):
-        message = f"{act.principal.name} has approved {change.key} already, and one person counts once."
-        raise Forbidden(message, advice="Somebody else must approve it.")
+def _require_question(act: Act, change: Change, held: Held) -> None:
+    """Refuse to approve, outside the steps of the workflow for that, where there is nothing to be asked."""
+    if not change.is_open:
+        message = f"{change.key} is over; its status is {change.status.value!r}. It cannot be approved any more."
+        raise IllegalTransition(message, advice="Submit a new deployment to ask again.")
+    if not (held or change.is_prepared):
+        raise _nothing_waits(change)
+    if _is_approved(act, change, held):
+        message = f"{change.key} has all the approvals that it needs; its status is {change.status.value!r}."
+        raise IllegalTransition(message, advice="Nothing needs to be approved.")
+
+
+def _nothing_waits(change: Change) -> IllegalTransition:
+    message = f"No deployment waits for {change.key} any more, so there is nothing to decide."
+    return IllegalTransition(message, advice="Nothing needs to be done; the change can be canceled or closed.")
 
 
 def _keep(act: Act, change: Change, held: Held, action: Action, detail: dict[str, str]) -> Change:

@@ -151,9 +151,9 @@ async def comment_on_change(office: Desk, principal: Asker, key: Key, data: JSON
 
 
 async def _shown(office: Office, principal: Principal, key: str) -> ChangeDetail:
-    view = await office.read(ask.change, key, principal)
+    view = await office.read(ask.change, key, principal, office.ports.changes)
     if await refresh(office, view.gates):
-        view = await office.read(ask.change, key, principal)
+        view = await office.read(ask.change, key, principal, office.ports.changes)
     return change_detail(view, office.ports.base_url)
 
 

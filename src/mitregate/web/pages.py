@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter, URLEncodedBody
 from litestar.response import Redirect, Template
 from msgspec import Struct
 
-from mitregate.core.changes import Transition
+from mitregate.core.changes import ChangeType, Transition
 from mitregate.core.errors import Malformed
 from mitregate.flows import deliver, review
 from mitregate.web.board import (
@@ -39,6 +39,12 @@ class MoveForm(Form, frozen=True, kw_only=True):
     transition: Transition
 
 
+class TypeForm(Form, frozen=True, kw_only=True):
+    """The form that gives a change another type."""
+
+    type: ChangeType
+
+
 class PlanForm(Form, frozen=True, kw_only=True):
     """The form that plans a window; both in UTC, as a browser's field for date and time gives them."""
 
@@ -67,9 +73,9 @@ async def show_board(office: Desk, visitor: Guest, said: Said = "", before: From
 @get("/changes/{key:str}")
 async def show_change(office: Desk, visitor: Guest, key: FromPath[str], said: Said = "") -> Template:
     """Show a change."""
-    page = await office.read(read_change, visitor.principal, key)
+    page = await office.read(read_change, visitor.principal, key, office.ports.changes)
     if await refresh(office, page.view.gates):
-        page = await office.read(read_change, visitor.principal, key)
+        page = await office.read(read_change, visitor.principal, key, office.ports.changes)
     return render("change.html", visitor=visitor, said=SAID.get(said), page=page, now=office.ports.now())
 
 
@@ -100,6 +106,13 @@ async def move(office: Desk, visitor: Guest, key: FromPath[str], data: URLEncode
     """Move a change."""
     await office.transact(visitor.principal, review.transition, key, data.transition, data.comment, data.seen)
     return go(data.back, "moved")
+
+
+@post("/changes/{key:str}/type")
+async def retype(office: Desk, visitor: Guest, key: FromPath[str], data: URLEncodedBody[TypeForm]) -> Redirect:
+    """Give a change another type."""
+    await office.transact(visitor.principal, review.retype, key, data.type, data.comment)
+    return go(data.back, "retyped")
 
 
 @post("/changes/{key:str}/plan")
@@ -135,4 +148,4 @@ def _instant(name: str, value: str) -> datetime | None:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
 
 
-ROUTES = (show_board, show_change, show_gate, approve, decline, move, plan, comment, retry)
+ROUTES = (show_board, show_change, show_gate, approve, decline, move, retype, plan, comment, retry)

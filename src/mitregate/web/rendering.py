@@ -15,6 +15,7 @@ from litestar.template import TemplateConfig
 from markupsafe import Markup
 from msgspec import Struct
 
+from mitregate.core.asking import progress
 from mitregate.core.gates import spell
 
 HERE = Path(__file__).parent
@@ -23,6 +24,7 @@ SAID = {
     "approved": "Approved.",
     "declined": "Declined.",
     "moved": "The change was moved.",
+    "retyped": "The change has another type now.",
     "planned": "The window was planned.",
     "commented": "Your comment was added.",
     "retried": "The delivery will be tried again at once.",
@@ -133,7 +135,7 @@ def make_template_config(base_path: str) -> TemplateConfig[JinjaTemplateEngine]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(time=show_time, span=show_span, code=show_code, field_time=field_time)
+    environment.filters.update(time=show_time, progress=progress, span=show_span, code=show_code, field_time=field_time)
     environment.tests["web_link"] = is_web_link
     environment.globals["root"] = base_path
     return TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment))
