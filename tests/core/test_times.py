@@ -76,6 +76,15 @@ def test_whole_days_last_until_the_next_one_begins() -> None:
     assert period.next_start(utc(2026, 5, 2)) == utc(2026, 12, 24, 23)
 
 
+def test_a_day_lasts_until_the_next_one_even_if_its_last_hour_comes_twice() -> None:
+    """Where clocks are set back at midnight, as in Cairo, a day does not end with the first of its two last hours."""
+    period = only(Times(days=(date(2026, 10, 29),), zone="Africa/Cairo"))
+    assert period.at(utc(2026, 10, 28, 21)) == Window(
+        start=utc(2026, 10, 28, 21), end=utc(2026, 10, 29, 22) - MICROSECOND
+    )
+    assert period.at(utc(2026, 10, 29, 22)) is None
+
+
 def test_a_rule_and_days_are_two_periods() -> None:
     """What comes again and whole days can be said together."""
     times = Times(start=datetime(2026, 1, 3), length="2d", rule="FREQ=WEEKLY;BYDAY=SA", days=(date(2026, 5, 1),))

@@ -2,14 +2,15 @@
 
 A rule speaks of local times in an IANA zone. A local time that does not exist, because clocks were set forward over it,
 stands for the next one that does; one that exists twice stands for the first. Both edges of a span are such local
-times: a night window from 22:00 to 06:00 is an hour shorter or longer in the nights in which clocks are changed.
+times: a night window from 22:00 to 06:00 is an hour shorter or longer in the nights in which clocks are changed. A day
+ends when the next one begins, also where clocks are set back at midnight.
 
 Source: https://www.rfc-editor.org/rfc/rfc5545#section-3.3.10. The dates themselves come from python-dateutil.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from itertools import takewhile
 from zoneinfo import ZoneInfo
@@ -113,9 +114,15 @@ def spans(recurrence: Recurrence, after: datetime, before: datetime) -> Iterator
     starts = _starts(recurrence, latest.year)
     for start in starts[bisect_left(starts, earliest) : bisect_right(starts, latest)]:
         begin = in_utc(start, zone)
-        end = max(begin, in_utc(start + recurrence.length, zone))
+        end = max(begin, _end(start + recurrence.length, zone))
         if begin <= before and end >= after:
             yield Span(start=begin, end=end)
+
+
+def _end(local: datetime, zone: ZoneInfo) -> datetime:
+    """Say which instant a local end is; that of a day is the last before the next day, even if its hour comes twice."""
+    tick = datetime.resolution
+    return in_utc(local + tick, zone) - tick if local.time() == time.max else in_utc(local, zone)
 
 
 def coming(recurrence: Recurrence, now: datetime) -> Iterator[Span]:
