@@ -30,6 +30,9 @@ BODY_LIMIT = 1024 * 1024
 FILE = re.compile(r"/static/[A-Za-z0-9_-][A-Za-z0-9._-]{0,60}")
 """What the path of a static file looks like."""
 
+TYPED = re.compile(r":[a-z]+\}")
+"""How a parameter ends in the path of a route, but not in the path that the framework gives with a request."""
+
 HEADERS = {
     "content-security-policy": (
         "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -101,7 +104,8 @@ def _methods(scope: Scope) -> Iterable[str]:
     """List the methods of a path that was asked for them: the framework names those of its first handler alone."""
     if scope.get("method") != "OPTIONS":
         return ()
-    return scope["litestar_app"].route_handler_method_map.get(scope["path_template"], ())
+    known = scope["litestar_app"].route_handler_method_map.items()
+    return next((methods for path, methods in known if TYPED.sub("}", path) == scope["path_template"]), ())
 
 
 def _has_host_for_itself(base_url: str) -> bool:
