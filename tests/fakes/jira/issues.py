@@ -84,11 +84,12 @@ def edit(call: Call) -> Reply:
     if not call.may("EDIT_ISSUES", issue.project):
         raise Refusal(403, "You do not have permission to edit issues in this project.")
     values = taken(call, body.get("fields") or {})
-    labels = list(issue.values.get("labels") or [])
-    for operation in (body.get("update") or {}).get("labels", []):
-        labels = [one for one in labels if one != operation.get("remove")] + [operation["add"]] * ("add" in operation)
-        values["labels"] = list(dict.fromkeys(labels))
-    taken(call, {"labels": values.get("labels", [])})
+    if operations := (body.get("update") or {}).get("labels"):
+        labels = list(issue.values.get("labels") or [])
+        for operation in operations:
+            labels = [one for one in labels if one != operation.get("remove")]
+            labels += [operation["add"]] if "add" in operation else []
+        values |= taken(call, {"labels": labels})
     call.site.edit(issue, values, by=call.asker.id)
     return done()
 
@@ -223,7 +224,42 @@ def write_property(call: Call) -> Reply:
     return Reply(status=201 if is_new else 200)
 
 
+def links(call: Call) -> Reply:
+    """List the links that lead from an issue out of Jira."""
+    issue, wanted = call.issue(), call.said("globalId")
+    listed = [_link(call, issue, key) for key in issue.links if wanted in {"", key}]
+    if wanted and not listed:
+        raise Refusal(404, f"A remote link with globalId '{wanted}' does not exist.")
+    return shown(listed[0] if wanted else listed)
+
+
+def link(call: Call) -> Reply:
+    """Link an issue to something outside; a second link of the same global id takes the place of the first."""
+    issue, body = call.issue(), call.body
+    if not call.may("LINK_ISSUES", issue.project):
+        raise Refusal(403, "No Link Issue Permission for issue.")
+    told = body.get("object") or {}
+    missing = {name: f"'{name}' is required." for name in ("url", "title") if not told.get(name)}
+    if missing:
+        raise Refusal(400, errors=missing)
+    key = body.get("globalId") or f"none-{len(issue.links)}"
+    is_new = key not in issue.links
+    id_ = call.site.next_id() if is_new else issue.links[key]["id"]
+    issue.links[key] = {"id": id_, "object": told, "application": body.get("application") or {}}
+    said = _link(call, issue, key)
+    return shown({"id": said["id"], "self": said["self"]}, 201 if is_new else 200)
+
+
+def _link(call: Call, issue: Issue, key: str) -> dict[str, Any]:
+    kept = issue.links[key]
+    where = f"{call.site.url}/rest/api/{call.version}/issue/{issue.key}/remotelink/{kept['id']}"
+    said = {"id": int(kept["id"]), "self": where, "application": kept["application"], "object": kept["object"]}
+    return said if key.startswith("none-") else said | {"globalId": key}
+
+
 ROUTES = [
+    Route("GET", "/rest/api/{v}/issue/{issue}/remotelink", links),
+    Route("POST", "/rest/api/{v}/issue/{issue}/remotelink", link),
     Route("POST", "/rest/api/{v}/issue", create),
     Route("GET", "/rest/api/{v}/issue/{issue}", read),
     Route("PUT", "/rest/api/{v}/issue/{issue}", edit),

@@ -6,7 +6,7 @@ they are known.
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -18,7 +18,7 @@ from mitregate.wire.http import Conversation, Reply, Request
 from tests.fakes.jira import auth, desk, desk_talk, issues, platform, search
 from tests.fakes.jira.call import Call, Route
 from tests.fakes.jira.clock import Clock
-from tests.fakes.jira.faults import Budget, Fault, Faults, busy
+from tests.fakes.jira.faults import Budget, Fault, Faults, busy, hangs_up
 from tests.fakes.jira.flavours import CLOUD, Flavour
 from tests.fakes.jira.hooks import Hooks, routes
 from tests.fakes.jira.model import Issue, User
@@ -60,6 +60,7 @@ class FakeJira:
         self.log: list[Seen] = []
         self.context = ""
         self.budget: Budget | None = None
+        self._down_until: datetime | None = None
         self._routes = [*_ROUTES, *routes(self.hooks)]
         self.gate: User = self.site.add_user("gate")
         self.ada: User = self.site.add_user("ada")
@@ -80,6 +81,10 @@ class FakeJira:
     def count(self, method: str = "", path: str = "") -> int:
         """Count the requests so far, of a method, and with a path in which the expression *path* is found."""
         return sum(method in {"", seen.method} and bool(re.search(path, seen.path)) for seen in self.log)
+
+    def go_down(self, **span: float) -> None:
+        """Answer nobody for so many `hours`, `minutes`, `seconds` of Jira's clock; people see nothing of that."""
+        self._down_until = self.clock.now() + timedelta(**span)
 
     # --- being asked ---
 
@@ -113,12 +118,14 @@ class FakeJira:
         """Say what comes of a request: the reply, None where there is none, and what went wrong."""
         parts = urlsplit(request.url)
         path = parts.path.removeprefix(self.context) if parts.path.startswith(f"{self.context}/") else ""
-        fault = self.faults.meeting(request.method, path)
+        is_down = self._down_until is not None and self.clock.now() < self._down_until
+        fault = hangs_up() if is_down else self.faults.meeting(request.method, path)
         reply: Reply | None = None
         user: User | None = None
         seen = path
         if fault is None or fault.is_carried_out:
-            user, seen, reply = self._answer(request, path)
+            with self.site.lock:
+                user, seen, reply = self._answer(request, path)
         if fault is not None and not fault.is_reply_kept:
             reply = fault.reply
         self.log.append(

@@ -74,7 +74,7 @@ class _Parser:
         self.next = 0
 
     def query(self) -> Query:
-        condition = None if self.peek() in {"", "order"} else self.either()
+        condition = None if self.next == len(self.tokens) or self.peek() == "order" else self.either()
         order: list[tuple[str, bool]] = []
         if self.takes("order"):
             self.expect("by", "BY")

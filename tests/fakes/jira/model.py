@@ -7,17 +7,8 @@ from msgspec import Struct, field
 
 from tests.fakes.jira.workflow import Workflow
 
-EVERYTHING = frozenset(
-    [
-        "BROWSE_PROJECTS",
-        "CREATE_ISSUES",
-        "EDIT_ISSUES",
-        "TRANSITION_ISSUES",
-        "ADD_COMMENTS",
-        "DELETE_ISSUES",
-        "MOVE_ISSUES",
-    ]
-)
+_IN_PROJECTS = ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES", "LINK_ISSUES")
+EVERYTHING = frozenset([*_IN_PROJECTS, "ADD_COMMENTS", "DELETE_ISSUES"])
 """What an agent may do in a project; `ADMINISTER` is for webhooks."""
 
 
@@ -100,7 +91,11 @@ class Step(Struct, kw_only=True):
 
 
 class Issue(Struct, kw_only=True):
-    """An issue; `old_keys` are those it had in other projects, `values` the fields that people fill in, by id."""
+    """An issue.
+
+    `old_keys` are those it had in other projects, `values` the fields that people fill in, by id, and `links` those
+    that lead out of Jira.
+    """
 
     id: str
     key: str
@@ -116,6 +111,7 @@ class Issue(Struct, kw_only=True):
     comments: list[Comment] = field(default_factory=list)
     approvals: list[Approval] = field(default_factory=list)
     properties: dict[str, Any] = field(default_factory=dict)
+    links: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: list[Step] = field(default_factory=list)
     visited: list[tuple[str, datetime]] = field(default_factory=list)
     resolved: datetime | None = None

@@ -1,10 +1,12 @@
 """The fake Jira on a real loopback socket, from which webhooks go out by themselves."""
 
 import asyncio
+import time
 import urllib.error
 import urllib.request
 from typing import Self
 
+from msgspec.structs import replace
 from typing_extensions import override
 
 from mitregate.wire.http import Request
@@ -28,6 +30,7 @@ class JiraServer(Sink):
         self.jira = jira or FakeJira(flavour)
         self.jira.context = context
         self.delivered: list[tuple[Request, int | None]] = []
+        self._tried: list[tuple[Request, int | None]] = []
         self._postman: asyncio.Task[None] | None = None
 
     @property
@@ -69,10 +72,34 @@ class JiraServer(Sink):
             behaviour = (fault.behaviour if fault else None) or hangs_up
         return after(fault.delay, behaviour) if fault is not None and fault.delay else behaviour
 
+    async def posted(self, count: int, within: float = 5.0) -> list[int | None]:
+        """Wait until *count* webhooks went out, for at most *within* seconds; give what came back so far."""
+        return await asyncio.to_thread(self.wait_posted, count, within)
+
+    def wait_posted(self, count: int, within: float = 5.0) -> list[int | None]:
+        """Do as `posted` does, from another thread."""
+        end = time.monotonic() + within
+        while len(self.delivered) < count and time.monotonic() < end:
+            time.sleep(0.005)
+        if len(self.delivered) < count:
+            raise AssertionError(f"{len(self.delivered)} of {count} webhooks went out within {within} s")
+        return [status for _, status in self.delivered]
+
+    def send_again(self) -> None:
+        """Try again, as Jira does minutes later, what was not taken: no answer, a 5xx, or one that asks for it."""
+        for request, status in self._tried:
+            if status is None or status in {408, 409, 425, 429} or status >= 500:
+                count = int(request.headers.get("x-atlassian-webhook-retry", "0")) + 1
+                headers = {**request.headers, "x-atlassian-webhook-retry": str(count)}
+                self.jira.hooks.outbox.append(replace(request, headers=headers))
+        self._tried.clear()
+
     async def _deliver(self) -> None:
         while True:
             for request in self.jira.hooks.take():
-                self.delivered.append((request, await asyncio.to_thread(_post, request)))
+                outcome = (request, await asyncio.to_thread(_post, request))
+                self._tried.append(outcome)
+                self.delivered.append(outcome)
             await asyncio.sleep(0.01)
 
 

@@ -1,15 +1,21 @@
 """A Jira site: what it remembers, and what can happen to its issues, whoever makes it happen."""
 
 import copy
+import functools
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from tests.fakes.jira.catalogue import catalogue
 from tests.fakes.jira.clock import Clock
-from tests.fakes.jira.fields import Field, as_text, catalogue
+from tests.fakes.jira.fields import Field, as_text
 from tests.fakes.jira.flavours import Flavour
 from tests.fakes.jira.model import Approval, Comment, Event, Issue, Project, RequestType, Step, User
 from tests.fakes.jira.workflow import CHANGE_WORKFLOW, DONE, Edge, Status, Workflow
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 SUMMARY_ONLY = ("summary", "description")
 CHANGE_FORM = (
@@ -19,12 +25,22 @@ CHANGE_FORM = (
 )  # fmt: skip
 
 
+def _alone(method: Callable[Concatenate["Site", P], R]) -> Callable[Concatenate["Site", P], R]:
+    @functools.wraps(method)
+    def run(site: "Site", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with site.lock:
+            return method(site, *args, **kwargs)
+
+    return run
+
+
 class Site:
     """A site with its people, fields, projects and issues.
 
     `lag` is how much later a search knows what happened, `approves_standard` is the automation that approves standard
     changes, `bars_reporters` keeps who asked for a change from approving it, `approvers` are asked where a change names
-    nobody. `listeners` are told all that happens.
+    nobody. `listeners` are told all that happens. Requests come from one thread, what
+    people do from another: `lock` keeps them apart.
     """
 
     def __init__(self, flavour: Flavour, clock: Clock) -> None:
@@ -42,6 +58,7 @@ class Site:
         self.approves_standard = False
         self.bars_reporters = False
         self.approvers: list[str] = []
+        self.lock = threading.RLock()
         self.listeners: list[Callable[[Event], None]] = []
         self._index: dict[str, list[tuple[datetime, Issue | None]]] = {}
         self._last = 10000
@@ -112,6 +129,7 @@ class Site:
 
     # --- what can happen ---
 
+    @_alone
     def create(
         self, project: Project, issue_type: str, values: Mapping[str, Any], *, by: str, request: str | None = None,
         properties: Mapping[str, Any] | None = None,
@@ -141,6 +159,7 @@ class Site:
         self._automate(issue)
         return issue
 
+    @_alone
     def edit(self, issue: Issue, values: Mapping[str, Any], *, by: str) -> None:
         """Fill in fields."""
         items = [
@@ -152,6 +171,7 @@ class Site:
         issue.reporter = issue.values.get("reporter") or issue.reporter
         self._record(issue, items, "issue_updated" if len(items) > 1 else "issue_generic", by)
 
+    @_alone
     def move_along(self, issue: Issue, edge: Edge, *, by: str, values: Mapping[str, Any] | None = None) -> None:
         """Transition an issue."""
         workflow, now = self.project_of(issue).workflow, self.clock.now()
@@ -166,6 +186,7 @@ class Site:
         self._ask(issue)
         self._record(issue, items, "issue_generic", by)
 
+    @_alone
     def comment(
         self, issue: Issue, body: Any, *, by: str, is_public: bool = True, properties: Mapping[str, Any] | None = None
     ) -> Comment:
@@ -182,8 +203,10 @@ class Site:
         )
         issue.comments.append(said)
         self._tell(issue, "jira:issue_updated", "issue_commented", by, comment=said)
+        self._tell(issue, "comment_created", "issue_commented", by, comment=said)
         return said
 
+    @_alone
     def decide(self, issue: Issue, approval: Approval, decision: str, *, by: str) -> None:
         """Answer an approval; the first answer decides, and the issue goes where that leads."""
         now, workflow = self.clock.now(), self.project_of(issue).workflow
@@ -198,6 +221,7 @@ class Site:
         edges = self.project_of(issue).workflow.edges_from(issue.status)
         return next(edge for edge in edges if edge.target == target)
 
+    @_alone
     def move(self, issue: Issue, project: Project, *, by: str) -> None:
         """Move an issue to another project, where it gets another key and keeps its status if there is such a one."""
         old_key, old_project = issue.key, issue.project
@@ -210,11 +234,13 @@ class Site:
             issue.status = project.workflow.statuses[0].name
         self._record(issue, items, "issue_moved", by)
 
+    @_alone
     def delete(self, issue: Issue, *, by: str) -> None:
         """Delete an issue."""
         del self.issues[issue.id]
         self._tell(issue, "jira:issue_deleted", "issue_deleted", by)
 
+    @_alone
     def set_property(self, issue: Issue, key: str, value: Any) -> None:
         """Keep a property with an issue, or forget it with None; nobody is told, and `updated` stays."""
         issue.properties.pop(key, None)
