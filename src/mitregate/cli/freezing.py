@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from mitregate.cli import calendars
 from mitregate.cli.desk import Desk, about, answer, answer_to, ask, decoded, path
 from mitregate.cli.gates import find_gate, show_gate
 from mitregate.cli.instants import read_instant
 from mitregate.cli.options import AsJson, Environment, Pipeline, Sequence
 from mitregate.cli.records import Gate
 from mitregate.cli.rule_records import Freeze, Freezes
-from mitregate.cli.terminal import moment, show, show_json, show_table
+from mitregate.cli.terminal import moment, say, show, show_json, show_table
 from mitregate.cli.waiting import GateId
 from mitregate.core.deployments import EnvironmentType
 
@@ -36,6 +37,9 @@ def list_freezes(*, json: AsJson = False) -> None:
         return
     rows = [(f.name, "yes" if f.holds_now else "no", _end(f), _next(f), f.reason) for f in found]
     show_table(("NAME", "HOLDS", "UNTIL", "NEXT", "REASON"), rows)
+    for one in found:
+        if one.feed is not None and one.feed.error:
+            say(f"{one.name} could not be read since {moment(one.feed.failing_since)}: {one.feed.error}")
 
 
 @freezes.command("add", short_help="Freeze deployments.")
@@ -84,6 +88,9 @@ def add_freeze(
     added = decoded(body, Freeze)
     until = f", until {_end(added)}" if added.holds_until else " until somebody ends it"
     show(f"{added.name} holds now{until}." if added.holds_now else f"{added.name} begins {_next(added) or 'never'}.")
+
+
+freezes.command("import", short_help="Freeze what a calendar file says.")(calendars.import_file)
 
 
 @freezes.command("end")

@@ -12,6 +12,7 @@ from typer.main import get_command
 from mitregate import __version__
 from mitregate.cli import (
     admission,
+    calendars,
     declaring,
     demo,
     doctor,
@@ -41,6 +42,7 @@ program.add_typer(admission.tokens, name="token")
 program.add_typer(reviewing.changes, name="change")
 program.add_typer(freezing.gates, name="gate")
 program.add_typer(freezing.freezes, name="freeze")
+program.add_typer(calendars.feeds, name="feed")
 program.add_typer(ruling.rules, name="rules")
 program.add_typer(tracing.deliveries, name="delivery")
 program.add_typer(tracing.audit, name="audit")

@@ -1,6 +1,6 @@
 """What the native API answers about rules, as far as people are shown it."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from msgspec import Struct
 
@@ -24,6 +24,15 @@ class Edition(Struct, frozen=True, kw_only=True):
     changes: tuple[Difference, ...] = ()
 
 
+class Feed(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a calendar fares that is read again and again."""
+
+    read_at: datetime | None = None
+    due_at: datetime
+    failing_since: datetime | None = None
+    error: str = ""
+
+
 class Freeze(Struct, frozen=True, kw_only=True, rename="camel"):
     """A freeze."""
 
@@ -33,6 +42,26 @@ class Freeze(Struct, frozen=True, kw_only=True, rename="camel"):
     holds_until: datetime | None = None
     next_from: datetime | None = None
     next_until: datetime | None = None
+    feed: Feed | None = None
+
+
+class Span(Struct, frozen=True, kw_only=True):
+    """A span that is frozen."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    reason: str = ""
+
+
+class Import(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What came, or would come, of taking in a calendar file."""
+
+    revision: int
+    is_changed: bool
+    taken: int
+    left_out: int
+    coming: tuple[Span, ...]
+    days: tuple[date, ...]
 
 
 class Freezes(Struct, frozen=True, kw_only=True):

@@ -58,6 +58,10 @@ class Window(Struct, frozen=True, kw_only=True):
             return Position.NOT_YET
         return Position.OPEN
 
+    def meets(self, begin: datetime, end: datetime) -> bool:
+        """Tell whether it has an instant in common with *begin* … *end*."""
+        return (self.start is None or self.start <= end) and (self.end is None or self.end >= begin)
+
     def next_edge(self, now: datetime) -> datetime | None:
         """Give the first instant after *now* at which the position differs, or None if it never will."""
         if self.position(now) is Position.OVER:
@@ -167,6 +171,15 @@ class Period(Struct, frozen=True, kw_only=True):
         """Give the next instant after *now* at which a span begins, or None."""
         span = self.next_span(now)
         return span.start if span is not None else None
+
+    def between(self, begin: datetime, end: datetime) -> list[Window]:
+        """Give all spans that have an instant in common with *begin* … *end*."""
+        found = [self.window] if self.window is not None and self.window.meets(begin, end) else []
+        if self.agenda is not None:
+            found += [span for span in self.agenda.spans if span.meets(begin, end)]
+        if self.recurrence is not None:
+            found += [Window(start=one.start, end=one.end) for one in spans(self.recurrence, begin, end)]
+        return found
 
     def _lasting(self, now: datetime) -> tuple[Window, ...]:
         """Give the spans that hold *now*."""

@@ -133,6 +133,15 @@ def frozen(period: Period, reason: str, note: str) -> Freeze:
     return Freeze(name=period.name, window=period.window, recurrence=period.recurrence, reason=said)
 
 
+def spans_in(freezes: Iterable[Freeze], begin: datetime, end: datetime) -> list[tuple[Window, Freeze]]:
+    """Give all spans of *freezes* that have an instant in common with *begin* … *end*, in the order of their starts.
+
+    Each comes with its freeze, whose reason is the one for that span.
+    """
+    found = [(span, freeze.because(span)) for freeze in freezes for span in freeze.between(begin, end)]
+    return sorted(found, key=lambda one: (one[0].start or begin, one[0].end or end, one[1].reason))
+
+
 def still_to_come(times: Iterable[Times], now: datetime) -> tuple[Times, ...]:
     """Leave out what is over."""
     return tuple(one for one in times if any(_is_to_come(period, now) for period in periods("", one)))

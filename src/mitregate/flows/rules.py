@@ -1,5 +1,6 @@
 """Rules: read and change the rulebook, and override a freeze for one deployment."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from msgspec import Struct
@@ -148,6 +149,15 @@ def add_freeze(act: Act, freeze: FreezeRule) -> KeptRules:
     act.principal.require(Permission.PLAN)
     book = act.uow.rules.lock().book
     return _keep(act, check(replace(book, freezes=(*book.freezes, freeze))), None)[0]
+
+
+def replace_part(act: Act, change: Callable[[Rulebook], Rulebook]) -> tuple[KeptRules, tuple[Difference, ...]]:
+    """Put what *change* makes of the rules in their place; for flows that know who may do that.
+
+    Raises:
+        Malformed: the rules would say what cannot be.
+    """
+    return _keep(act, check(change(act.uow.rules.lock().book)), None)
 
 
 def remove_freeze(act: Act, name: str) -> KeptRules:

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from mitregate.core.times import Times
 from mitregate.flows import rules
 from mitregate.web.bodies import Reasoned
+from mitregate.web.calendar_views import FreezeList, FreezeOut, freeze_out
 from mitregate.web.counter import SECURED, Asked, Asker, Desk, Id, refusals
-from mitregate.web.rules_views import FreezeList, FreezeOut, freeze_out
 from mitregate.web.views import GateOut, gate_out
 from mitregate.wire.rulebook import read_freeze
 
@@ -35,7 +35,10 @@ class Adding(Operation):
     "/freezes",
     operation_id="listFreezes",
     summary="List freezes",
-    description="All freezes, each with whether it holds now, until when, and when it begins next.",
+    description=(
+        "All freezes, each with whether it holds now, until when, and when it begins next; and the calendars that are "
+        "read, each with how it fares."
+    ),
     tags=TAG,
     security=SECURED,
     responses=refusals(401, 403),

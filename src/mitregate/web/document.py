@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from mitregate.web import (
     bodies,
+    calendar_views,
     connect_views,
     counter,
     explain_views,
@@ -126,6 +127,7 @@ def _describe(name: str, schema: Json) -> None:
         connect_views,
         jenkins_views,
         rules_views,
+        calendar_views,
         settings_views,
         bodies,
         counter,

@@ -4,6 +4,7 @@ from litestar import Router
 
 from mitregate.web import (
     api_amend,
+    api_calendars,
     api_changes,
     api_connect,
     api_deliveries,
@@ -30,6 +31,7 @@ def make_api() -> Router:
         *api_settings.ROUTES,
         *api_rules.ROUTES,
         *api_freezes.ROUTES,
+        *api_calendars.ROUTES,
         *api_deliveries.ROUTES,
         *api_people.ROUTES,
         *api_amend.ROUTES,

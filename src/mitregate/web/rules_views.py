@@ -1,16 +1,15 @@
-"""Views of the rulebook: what the native API answers about rules and freezes."""
+"""Views of the rulebook: what the native API answers about rules."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
 from mitregate.core.differences import Difference, Step
 from mitregate.flows.foresee import Foresight
-from mitregate.flows.rules import Edition, FreezeView
+from mitregate.flows.rules import Edition
 from mitregate.ports import KeptRules
 from mitregate.web.views import Next, View, given
-from mitregate.wire.rulebook_text import as_written
 
 
 class DifferenceOut(View, frozen=True, kw_only=True):
@@ -51,24 +50,6 @@ class EditionPage(View, frozen=True, kw_only=True):
     next: Next | UnsetType = UNSET
 
 
-class FreezeOut(View, frozen=True, kw_only=True):
-    """A freeze, and when it holds."""
-
-    name: str
-    reason: Annotated[str, Meta(description="Why; it is shown to those who wait.")] | UnsetType = UNSET
-    holds_now: bool
-    holds_until: Annotated[datetime, Meta(description="The last instant of it, if it holds now.")] | UnsetType = UNSET
-    next_from: Annotated[datetime, Meta(description="When it begins next.")] | UnsetType = UNSET
-    next_until: Annotated[datetime, Meta(description="The last instant then.")] | UnsetType = UNSET
-    rule: Annotated[dict[str, Any], Meta(description="The freeze as the rulebook has it.")]
-
-
-class FreezeList(View, frozen=True, kw_only=True):
-    """All freezes, in the order of the rulebook."""
-
-    items: tuple[FreezeOut, ...]
-
-
 def difference_out(found: Difference) -> DifferenceOut:
     """Show a difference."""
     return DifferenceOut(
@@ -104,17 +85,4 @@ def edition_out(edition: Edition) -> EditionOut:
         at=given(kept.at),
         actor=kept.actor,
         changes=tuple(map(difference_out, edition.changed)),
-    )
-
-
-def freeze_out(view: FreezeView) -> FreezeOut:
-    """Show a freeze."""
-    return FreezeOut(
-        name=view.freeze.name,
-        reason=given(view.freeze.reason),
-        holds_now=view.holds is not None,
-        holds_until=given(view.holds.end if view.holds is not None else None),
-        next_from=given(view.next.start if view.next is not None else None),
-        next_until=given(view.next.end if view.next is not None else None),
-        rule=as_written(view.freeze),
     )
