@@ -83,6 +83,9 @@ def test_a_day_lasts_until_the_next_one_even_if_its_last_hour_comes_twice() -> N
         start=utc(2026, 10, 28, 21), end=utc(2026, 10, 29, 22) - MICROSECOND
     )
     assert period.at(utc(2026, 10, 29, 22)) is None
+    last = datetime(2026, 10, 29, 23, 59, 59, 999_999)
+    once = only(Times(start=datetime(2026, 10, 29), end=last, zone="Africa/Cairo"))
+    assert once.window == Window(start=utc(2026, 10, 28, 21), end=utc(2026, 10, 29, 22) - MICROSECOND)
 
 
 def test_a_rule_and_days_are_two_periods() -> None:

@@ -105,6 +105,12 @@ def in_utc(local: datetime, zone: ZoneInfo) -> datetime:
     return after
 
 
+def ending(local: datetime, zone: ZoneInfo) -> datetime:
+    """Say which instant a local end is: as `in_utc`, but that of a day is the last one before the next day begins."""
+    tick = datetime.resolution
+    return in_utc(local + tick, zone) - tick if local.time() == time.max else in_utc(local, zone)
+
+
 def spans(recurrence: Recurrence, after: datetime, before: datetime) -> Iterator[Span]:
     """Give the spans that have an instant in common with *after* … *before*, in the order of their starts."""
     zone = zone_of(recurrence.zone)
@@ -114,15 +120,9 @@ def spans(recurrence: Recurrence, after: datetime, before: datetime) -> Iterator
     starts = _starts(recurrence, latest.year)
     for start in starts[bisect_left(starts, earliest) : bisect_right(starts, latest)]:
         begin = in_utc(start, zone)
-        end = max(begin, _end(start + recurrence.length, zone))
+        end = max(begin, ending(start + recurrence.length, zone))
         if begin <= before and end >= after:
             yield Span(start=begin, end=end)
-
-
-def _end(local: datetime, zone: ZoneInfo) -> datetime:
-    """Say which instant a local end is; that of a day is the last before the next day, even if its hour comes twice."""
-    tick = datetime.resolution
-    return in_utc(local + tick, zone) - tick if local.time() == time.max else in_utc(local, zone)
 
 
 def coming(recurrence: Recurrence, now: datetime) -> Iterator[Span]:

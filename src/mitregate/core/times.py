@@ -1,13 +1,15 @@
 """Times: parts of time as people write them down, made into periods to compute with."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from mitregate.core.calendar import TICK, Period, Window
 from mitregate.core.errors import Malformed
-from mitregate.core.recurrence import Recurrence, check, in_utc, zone_of
+from mitregate.core.recurrence import Recurrence, check, ending, in_utc, zone_of
 
 DAY = timedelta(days=1)
 YEARS = range(1900, 9001)
@@ -102,7 +104,7 @@ def _recurrence(times: Times) -> Recurrence:
 
 
 def _window(times: Times) -> Window:
-    start, end = _instant(times.start, times.zone), _instant(times.end, times.zone)
+    start, end = _instant(times.start, times.zone, in_utc), _instant(times.end, times.zone, ending)
     if times.length:
         if start is None or times.start is None or end is not None:
             raise Malformed("A length needs a start and no end.", advice="Give start and length, or start and end.")
@@ -119,10 +121,12 @@ def _whole_days(days: tuple[date, ...], zone: str) -> Recurrence:
     return Recurrence(zone=zone, first=starts[0], length=DAY - TICK, also=starts[1:])
 
 
-def _instant(moment: datetime | None, zone: str) -> datetime | None:
+def _instant(
+    moment: datetime | None, zone: str, instant_of: Callable[[datetime, ZoneInfo], datetime]
+) -> datetime | None:
     if moment is None:
         return None
-    return moment.astimezone(UTC) if moment.tzinfo is not None else in_utc(moment, zone_of(zone))
+    return moment.astimezone(UTC) if moment.tzinfo is not None else instant_of(moment, zone_of(zone))
 
 
 def _local(moment: datetime, zone: str) -> datetime:
