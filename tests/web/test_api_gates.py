@@ -37,6 +37,7 @@ async def test_a_gate_says_what_holds_it(stage: Stage) -> None:
             }
         ],
         "changeKey": "CHG-1",
+        "found": "created",
         "changeLink": f"{BASE_URL}/changes/CHG-1",
         "revision": 1,
         "createdAt": "2026-03-01T12:00:00Z",

@@ -24,9 +24,13 @@ class GateQuery(Struct, frozen=True, kw_only=True):
 
 
 class ChangeQuery(Struct, frozen=True, kw_only=True):
-    """Which changes; `before` is the number of the last change of the page before."""
+    """Which changes; `before` is the number of the last change of the page before.
+
+    `is_open` leaves out what is over.
+    """
 
     status: Status | None = None
+    is_open: bool = False
     before: int | None = None
     limit: int = 50
 

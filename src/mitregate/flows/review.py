@@ -133,6 +133,10 @@ def prepare(act: Act, draft: Draft) -> Change:
         message = f"A title has 1 to {TITLE_LIMIT} characters, a description at most {DESCRIPTION_LIMIT}."
         raise Malformed(message, advice="Shorten it, or link to a longer text.")
     services = tuple(dict.fromkeys(plain_id(one) for one in draft.services if one.strip()))
+    covered = (draft.covers.project, draft.covers.environment, draft.covers.version) if draft.covers else ()
+    if not all(name.strip() and name.isprintable() for name in (*services, *covered)):
+        message = "Services, and what a change is prepared for, have names of one printable character or more."
+        raise Malformed(message, advice="Write * for a project, an environment or a version to mean any.")
     assessment = assess(services_named(act.uow.rules.current().book, services), EnvironmentType.UNMAPPED, ())
     change = act.uow.changes.add(
         Change(

@@ -80,7 +80,8 @@ class ChangeTable(Table):
     def page(self, query: ChangeQuery) -> list[Change]:
         """Read changes, newest first."""
         status = query.status.value if query.status is not None else None
-        rows = self._page("changes_page", query.limit, plain(status=status, before=query.before))
+        name = "open_changes_page" if query.is_open else "changes_page"
+        rows = self._page(name, query.limit, plain(status=status, before=query.before))
         return [change_of(row) for row in rows]
 
     def add_comment(self, number: int, comment: Comment) -> None:

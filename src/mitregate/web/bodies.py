@@ -1,11 +1,12 @@
 """Bodies: what the native API is sent; a field that is not known here is refused."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from mitregate.core.changes import Transition
+from mitregate.core.changes import ChangeType, Transition
+from mitregate.core.matching import TITLE_LIMIT
 from mitregate.core.people import Role, Scope
 from mitregate.flows.admit import NAME_LIMIT
 
@@ -132,6 +133,50 @@ class Plan(Body, frozen=True, kw_only=True):
 
     start: Annotated[datetime | None, Meta(description="When the window opens, with an offset from UTC.")] = None
     end: Annotated[datetime | None, Meta(description="The last instant of the window, with an offset from UTC.")] = None
+
+
+class Covers(Body, frozen=True, kw_only=True):
+    """Which deployments a change is prepared for: names or patterns with `*`, `?` and `[…]`."""
+
+    project: Annotated[str, Meta(description="The project, or a pattern.", extra_json_schema=_LENGTH)]
+    environment: Annotated[
+        str, Meta(description="The environment's name or id, or a pattern.", extra_json_schema=_LENGTH)
+    ]
+    version: Annotated[str, Meta(description="The version, or a pattern.", extra_json_schema=_LENGTH)]
+
+
+class NewChange(Body, frozen=True, kw_only=True):
+    """A change that is prepared by hand, before there is a deployment for it."""
+
+    title: Annotated[
+        str,
+        Meta(
+            description="What it is called; a deployment whose change would have exactly this title finds it.",
+            extra_json_schema={"extra": {"min_length": 1, "max_length": TITLE_LIMIT}},
+        ),
+    ]
+    description: Annotated[str, Meta(description="What is to be approved.")] = ""
+    type: Annotated[
+        Literal["normal", "emergency"], Meta(description="A standard change is opened by a deployment alone.")
+    ] = "normal"
+    services: Annotated[tuple[str, ...], Meta(description="Ids of the services that it concerns.")] = ()
+    covers: (
+        Annotated[Covers, Meta(description="Which deployments an approval holds for that names it by its number.")]
+        | None
+    ) = None
+    planned_start: Annotated[datetime | None, Meta(description="When its window opens, with an offset from UTC.")] = (
+        None
+    )
+    planned_end: Annotated[
+        datetime | None, Meta(description="The last instant of its window, with an offset from UTC.")
+    ] = None
+
+
+class NewType(Body, frozen=True, kw_only=True):
+    """Another type for a change."""
+
+    type: Annotated[ChangeType, Meta(description="`emergency`, or `normal` again.")]
+    comment: Remark = ""
 
 
 class Reasoned(Body, frozen=True, kw_only=True):

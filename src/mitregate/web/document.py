@@ -14,6 +14,7 @@ from msgspec import Struct
 from mitregate.web import (
     bodies,
     calendar_views,
+    change_views,
     connect_views,
     counter,
     explain_views,
@@ -122,6 +123,7 @@ def _describe(name: str, schema: Json) -> None:
     """Add to a schema what its type says of itself, which the framework leaves out."""
     for module in (
         views,
+        change_views,
         explain_views,
         people_views,
         connect_views,

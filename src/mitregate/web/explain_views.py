@@ -1,5 +1,6 @@
 """Views of explanations: what the native API answers about why a deployment may start, waits or stopped."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from mitregate.core.approvals import Decision
 from mitregate.core.calendar import Freeze, Window
 from mitregate.core.changes import ChangeType
+from mitregate.core.conflicts import Conflict
 from mitregate.core.deployments import EnvironmentType, State
 from mitregate.core.explanations import Bounds, Explanation, Named, Relation, Ruling
 from mitregate.core.gates import GatingStatus, Stage
@@ -258,27 +260,33 @@ def _change_out(relation: Relation | None, profile: Profile | None, base_url: st
         planned_end=given(profile.window.end),
         services=profile.services,
         requested_by=given(profile.requested_by),
-        approvals=_approvals_out(profile),
+        approvals=approvals_out(profile),
         decisions=tuple(
             GivenOut(actor=one.actor, decision=one.decision, at=one.at, comment=one.comment, counts=one.counts)
             for one in profile.given
         ),
-        conflicts=tuple(
-            ConflictOut(
-                key=one.key,
-                title=one.title,
-                status=one.status,
-                planned_start=given(one.window.start),
-                planned_end=given(one.window.end),
-                services=one.services,
-                is_earlier=one.is_earlier,
-            )
-            for one in profile.conflicts
-        ),
+        conflicts=conflicts_out(profile.conflicts),
     )
 
 
-def _approvals_out(profile: Profile) -> ApprovalsOut | UnsetType:
+def conflicts_out(conflicts: Iterable[Conflict]) -> tuple[ConflictOut, ...]:
+    """Show the conflicts of a change."""
+    return tuple(
+        ConflictOut(
+            key=one.key,
+            title=one.title,
+            status=one.status,
+            planned_start=given(one.window.start),
+            planned_end=given(one.window.end),
+            services=one.services,
+            is_earlier=one.is_earlier,
+        )
+        for one in conflicts
+    )
+
+
+def approvals_out(profile: Profile) -> ApprovalsOut | UnsetType:
+    """Show how far the approvals of a change have come, if that is known."""
     if profile.tally is None:
         return UNSET
     return ApprovalsOut(

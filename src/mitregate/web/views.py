@@ -11,13 +11,12 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mitregate.core.announcements import Announcement
-from mitregate.core.approvals import Approval, Decision
 from mitregate.core.audit import Action, Entry
-from mitregate.core.changes import Change, ChangeType, Comment, Status, Transition
 from mitregate.core.deployments import EnvironmentType
-from mitregate.core.gates import Gate, GatingStatus, Override, ReasonCode, Stage, Verdict
+from mitregate.core.gates import Ended, Gate, GatingStatus, Override, ReasonCode, Stage, Verdict
 from mitregate.core.jobs import Attempt, Job, JobState, Result
-from mitregate.flows.ask import ChangeView, DeliveryView
+from mitregate.core.matching import How
+from mitregate.flows.ask import DeliveryView
 
 T = TypeVar("T")
 
@@ -46,6 +45,14 @@ class OverrideOut(View, frozen=True, kw_only=True):
     reason: str
 
 
+class EndedOut(View, frozen=True, kw_only=True):
+    """A wait that has ended for good."""
+
+    code: Annotated[ReasonCode, Meta(description="Why: `expired` or `superseded`.")]
+    at: datetime
+    successor: Annotated[str, Meta(description="The deployment that took its place.")] | UnsetType = UNSET
+
+
 class GateOut(View, frozen=True, kw_only=True):
     """Where one deployment waits, and the verdict on it."""
 
@@ -65,8 +72,11 @@ class GateOut(View, frozen=True, kw_only=True):
     reasons: Annotated[tuple[ReasonOut, ...], Meta(description="Why, completely.")]
     opens_at: Annotated[datetime, Meta(description="When the gate opens at the earliest.")] | UnsetType = UNSET
     good_until: Annotated[datetime, Meta(description="The last instant at which it is allowed.")] | UnsetType = UNSET
+    ends_at: Annotated[datetime, Meta(description="When it is prevented if nobody decides.")] | UnsetType = UNSET
+    ended: EndedOut | UnsetType = UNSET
     change_key: Annotated[str, Meta(description="The change request that it waits for.")] | UnsetType = UNSET
     change_link: Link | UnsetType = UNSET
+    found: Annotated[How, Meta(description="How its change was found.")] | UnsetType = UNSET
     override: OverrideOut | UnsetType = UNSET
     revision: Annotated[int, Meta(description="Rises with every change of the gate; for the wait.")]
     created_at: datetime
@@ -78,58 +88,6 @@ class GatePage(View, frozen=True, kw_only=True):
 
     items: tuple[GateOut, ...]
     next: Next | UnsetType = UNSET
-
-
-class ChangeOut(View, frozen=True, kw_only=True):
-    """A change request, which people approve."""
-
-    key: str
-    title: str
-    description: str
-    type: ChangeType
-    status: Annotated[Status, Meta(description="Where it stands in the change workflow, in Jira's words.")]
-    planned_start: Annotated[datetime, Meta(description="When its window opens.")] | UnsetType = UNSET
-    planned_end: Annotated[datetime, Meta(description="The last instant of its window.")] | UnsetType = UNSET
-    requested_by: str
-    created_at: datetime
-    updated_at: datetime
-    link: Link
-
-
-class ChangePage(View, frozen=True, kw_only=True):
-    """A page of changes, newest first."""
-
-    items: tuple[ChangeOut, ...]
-    next: Next | UnsetType = UNSET
-
-
-class CommentOut(View, frozen=True, kw_only=True):
-    """A remark on a change."""
-
-    author: str
-    body: str
-    at: datetime
-
-
-class ApprovalOut(View, frozen=True, kw_only=True):
-    """What one person decided on a change."""
-
-    actor: str
-    decision: Decision
-    at: datetime
-    comment: str
-
-
-class ChangeDetail(ChangeOut, frozen=True, kw_only=True):
-    """A change request with all that belongs to it."""
-
-    gates: Annotated[tuple[GateOut, ...], Meta(description="The gates that wait for it, oldest first.")]
-    comments: Annotated[tuple[CommentOut, ...], Meta(description="The remarks on it, oldest first.")]
-    transitions: Annotated[tuple[Transition, ...], Meta(description="The transitions that are possible now.")]
-    approvals: Annotated[tuple[ApprovalOut, ...], Meta(description="What was decided, oldest first.")]
-    digest: Annotated[
-        str, Meta(description="Of what an approver judges by; to be sent back as `seen`. Empty if no deployment waits.")
-    ]
 
 
 class DeliveryOut(View, frozen=True, kw_only=True):
@@ -216,8 +174,11 @@ def gate_out(gate: Gate, base_url: str) -> GateOut:
         reasons=reasons_out(verdict),
         opens_at=given(verdict.opens_at),
         good_until=given(verdict.good_until),
+        ends_at=given(verdict.ends_at),
+        ended=_ended_out(gate.ended),
         change_key=given(gate.change_key),
-        change_link=given(gate.change_key and f"{base_url}/changes/{gate.change_key}"),
+        change_link=given(gate.related_to and f"{base_url}/changes/{gate.related_to}"),
+        found=given(gate.found),
         override=override_out(gate.override),
         revision=gate.revision,
         created_at=gate.created_at,
@@ -237,33 +198,8 @@ def override_out(override: Override | None) -> OverrideOut | UnsetType:
     return OverrideOut(freezes=override.freezes, actor=override.actor, at=override.at, reason=override.reason)
 
 
-def change_out(change: Change, base_url: str) -> ChangeOut:
-    """Show a change."""
-    return ChangeOut(
-        key=change.key,
-        title=change.title,
-        description=change.description,
-        type=change.type,
-        status=change.status,
-        planned_start=given(change.window.start),
-        planned_end=given(change.window.end),
-        requested_by=change.requested_by,
-        created_at=change.created_at,
-        updated_at=change.updated_at,
-        link=f"{base_url}/changes/{change.key}",
-    )
-
-
-def change_detail(view: ChangeView, base_url: str) -> ChangeDetail:
-    """Show a change with all that belongs to it."""
-    return ChangeDetail(
-        **msgspec.structs.asdict(change_out(view.change, base_url)),
-        gates=tuple(gate_out(gate, base_url) for gate in view.gates),
-        comments=tuple(_comment_out(comment) for comment in view.comments),
-        transitions=view.transitions,
-        approvals=tuple(_approval_out(approval) for approval in view.change.approvals),
-        digest=view.digest,
-    )
+def _ended_out(ended: Ended | None) -> EndedOut | UnsetType:
+    return EndedOut(code=ended.code, at=ended.at, successor=given(ended.successor)) if ended is not None else UNSET
 
 
 def delivery_out(job: Job) -> DeliveryOut:
@@ -301,14 +237,6 @@ def entry_out(number: int, entry: Entry) -> EntryOut:
         subject=entry.subject,
         detail=entry.detail,
     )
-
-
-def _comment_out(comment: Comment) -> CommentOut:
-    return CommentOut(author=comment.author, body=comment.body, at=comment.at)
-
-
-def _approval_out(approval: Approval) -> ApprovalOut:
-    return ApprovalOut(actor=approval.actor, decision=approval.decision, at=approval.at, comment=approval.comment)
 
 
 def _try_out(made: Attempt) -> TryOut:

@@ -38,6 +38,18 @@ WHERE
 ORDER BY number DESC
 LIMIT :limit
 
+-- name: open_changes_page
+-- Reads changes of which something can still come, newest first; lines on what is not asked for are left out. There are
+-- never many of them, so they are found by the index that holds them alone, and put in order.
+SELECT number, body
+FROM changes /* indexed by changes_open */
+WHERE
+    is_open = 1
+    AND status = :status
+    AND number < :before
+ORDER BY number DESC
+LIMIT :limit
+
 -- name: open_change^
 -- Reads the open change that a deployment shares with others, under lock: the newest one with its mark, which says that
 -- it deploys the same again, or else the oldest one of that title, the app's own or one that was prepared by hand.
