@@ -11,7 +11,7 @@ CODE := src tests benchmarks
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: help setup run demo setup-dev browser clients test check quality format format-check lint types laws docs docs-check bench bench-smoke lock news clean
+.PHONY: help setup run demo setup-dev browser clients test check quality format format-check lint types laws docs docs-check bench bench-smoke mutate lock news clean
 
 ## help: list the targets
 help:
@@ -87,6 +87,12 @@ bench: $(INSTALLED_DEV)
 bench-smoke: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks --smoke
 
+## mutate: change the rules in core/ in every small way, and list what no test noticed; takes half an hour
+mutate: $(INSTALLED_DEV)
+	rm -rf mutants
+	CI=1 TZ=Pacific/Kiritimati $(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 ## lock: choose the newest versions pyproject.toml admits, and write the lock files anew
 lock: $(INSTALLED_DEV)
 	sh scripts/lock.sh
@@ -97,7 +103,7 @@ news: $(INSTALLED_DEV)
 
 ## clean: remove all that make has made
 clean:
-	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist site test-results tests/clients/node_modules
+	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist mutants site test-results tests/clients/node_modules
 	find src tests $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml requirements.lock scripts/venv.sh scripts/python.sh
