@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mitregate.stores.schema import migrate
+from tests.flows.shared import Shared
 from tests.flows.waiting import Waiting
 from tests.flows.world import World
 
@@ -41,3 +42,9 @@ def world(make_world: MakeWorld) -> Iterator[World]:
 def waiting(world: World) -> Waiting:
     """A deployment that waits."""
     return Waiting(world)
+
+
+@pytest.fixture
+def shared(world: World) -> Shared:
+    """An app whose deployments share a change."""
+    return Shared(world)
