@@ -5,6 +5,7 @@ import tempfile
 from asyncio.subprocess import Process
 from pathlib import Path
 
+from mitregate.cli.change_records import Change
 from mitregate.cli.demo_narrator import Narrator
 from mitregate.cli.demo_payload import COMMITS, key_of, payload
 from mitregate.cli.demo_sink import Sink
@@ -13,7 +14,7 @@ from mitregate.cli.desk import RemoteDesk, decoded, open_client
 from mitregate.cli.exits import NO, OK
 from mitregate.cli.gates import Deployment, find_gate
 from mitregate.cli.options import AsJson
-from mitregate.cli.records import Change, Gate, NewApp
+from mitregate.cli.records import Gate, NewApp
 from mitregate.core.changes import Status
 
 SOON = 10.0

@@ -1,12 +1,15 @@
 """A deployment as it is described on the command line, and as it is submitted."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec import Struct
 
 from mitregate.client import GATING, Association, Deployment, Environment, Key, Pipeline
-from mitregate.core.deployments import Commit, EnvironmentType, State
+from mitregate.core.changes import ChangeType
+from mitregate.core.deployments import RUNBOOK, Commit, EnvironmentType, State
 from mitregate.core.errors import Malformed
+from mitregate.core.matching import NUMBER, TYPE
 
 
 class Described(Struct, frozen=True, kw_only=True):
@@ -26,16 +29,15 @@ class Described(Struct, frozen=True, kw_only=True):
     display_name: str | None = None
     description: str = ""
     url: str | None = None
-    issues: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
-    commits: tuple[str, ...] = ()
+    associations: tuple[Association, ...] = ()
+    properties: dict[str, str] = {}
 
 
 def check(described: Described) -> Key:
     """Refuse a description that does not say which deployment it is; give its key.
 
     Raises:
-        Malformed: the pipeline, the environment or the sequence number is missing, or a commit is not readable.
+        Malformed: the pipeline, the environment or the sequence number is missing.
     """
     pipeline, environment, sequence = described.pipeline, described.environment, described.sequence
     if pipeline is None or environment is None or sequence is None:
@@ -43,8 +45,6 @@ def check(described: Described) -> Key:
         missing = ", ".join(name for name, value in named.items() if value is None)
         message = f"It is not said which deployment this is: {missing} is missing."
         raise Malformed(message, advice="Give --pipeline, --environment and --sequence; or a JSON file with --file.")
-    for commit in described.commits:
-        _commit(commit)
     return Key(pipeline_id=pipeline, environment_id=environment, deployment_sequence_number=sequence)
 
 
@@ -76,7 +76,7 @@ def deployment_of(described: Described, *, server: str, now: datetime) -> Deploy
             display_name=described.environment_name or key.environment_id,
             type=described.environment_type or EnvironmentType.UNMAPPED,
         ),
-        associations=_associations(described),
+        associations=described.associations,
         commands=(GATING,) if asks else None,
     )
 
@@ -85,13 +85,26 @@ def _number(described: Described, now: datetime) -> int:
     return described.update_sequence if described.update_sequence is not None else round(now.timestamp() * 1000)
 
 
-def _associations(described: Described) -> tuple[Association, ...]:
+def associations_of(
+    issues: Iterable[str] | None, services: Iterable[str] | None, commits: Iterable[str] | None
+) -> tuple[Association, ...]:
+    """Say what a deployment concerns.
+
+    Raises:
+        Malformed: a commit is not readable.
+    """
     kinds = (
-        Association.issues(*described.issues),
-        Association.services(*described.services),
-        Association.commits(*map(_commit, described.commits)),
+        Association.issues(*(issues or ())),
+        Association.services(*(services or ())),
+        Association.commits(*map(_commit, commits or ())),
     )
     return tuple(kind for kind in kinds if kind.values)
+
+
+def properties_of(change: str | None, kind: ChangeType | None, *, is_runbook: bool) -> dict[str, str]:
+    """Say what a deployment asks of change control, as properties of its submission."""
+    asked = {NUMBER: change, TYPE: kind.value if kind is not None else None, RUNBOOK: "true" if is_runbook else None}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _commit(text: str) -> Commit:

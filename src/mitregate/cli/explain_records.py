@@ -77,6 +77,8 @@ class Conflict(Struct, frozen=True, kw_only=True, rename="camel"):
     key: str
     title: str
     status: str
+    planned_start: datetime | None = None
+    planned_end: datetime | None = None
     services: tuple[str, ...]
     is_earlier: bool
 
@@ -85,7 +87,8 @@ class Conflict(Struct, frozen=True, kw_only=True, rename="camel"):
         """Which one, in one line."""
         when = "earlier" if self.is_earlier else "later"
         services = f", {', '.join(self.services)}" if self.services else ""
-        return f"{self.key} ({when}, {self.status}{services}): {self.title}"
+        window = f"from {_edge(self.planned_start)} to {_edge(self.planned_end)}"
+        return f"{self.key} ({when}, {self.status}, {window}{services}): {self.title}"
 
 
 class Change(Struct, frozen=True, kw_only=True, rename="camel"):

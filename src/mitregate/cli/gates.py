@@ -4,6 +4,7 @@ from mitregate.cli.desk import Desk, ask, ask_pages, decoded, path
 from mitregate.cli.records import Gate
 from mitregate.cli.terminal import moment, show_card, show_table
 from mitregate.core.errors import Malformed, Unknown
+from mitregate.core.telling import FOUND
 
 Deployment = tuple[str | None, str | None, int | None]
 """The ids of pipeline and environment, and the sequence number, as far as they are known."""
@@ -57,9 +58,12 @@ def show_gate(gate: Gate) -> None:
             ("to open it", gate.remedy),
             ("opens at the earliest", moment(gate.opens_at)),
             ("good until", moment(gate.good_until)),
+            ("ends if undecided", moment(gate.ends_at)),
+            ("ended", gate.ended.said if gate.ended else ""),
             ("freeze overridden", gate.override.said if gate.override else ""),
             ("stage", gate.stage if gate.stage != "held" else ""),
             ("change", f"{gate.change_key} {gate.change_link or ''}" if gate.change_key else ""),
+            ("found", FOUND[gate.found] if gate.found else ""),
             ("gate", gate.id),
             ("where", gate.link),
         ]

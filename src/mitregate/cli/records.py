@@ -4,6 +4,9 @@ from datetime import datetime
 
 from msgspec import Raw, Struct
 
+from mitregate.core.gates import spell
+from mitregate.core.matching import How
+
 
 class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A list, or the part of one; `next` says where it goes on."""
@@ -126,6 +129,15 @@ class Token(Struct, frozen=True, kw_only=True, rename="camel"):
     expires_at: datetime | None = None
 
 
+class Link(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An address of the calendar, given only once."""
+
+    id: str
+    label: str
+    url: str
+    expires_at: datetime | None = None
+
+
 class Reason(Struct, frozen=True, kw_only=True):
     """Why a gate stands as it does."""
 
@@ -148,6 +160,20 @@ class Override(Struct, frozen=True, kw_only=True):
         return f"{self.actor} overrode {', '.join(self.freezes)}: {self.reason}"
 
 
+class Ended(Struct, frozen=True, kw_only=True):
+    """A wait that has ended for good."""
+
+    code: str
+    at: datetime
+    successor: str = ""
+
+    @property
+    def said(self) -> str:
+        """When and why, in one line."""
+        by = f" by {self.successor}" if self.successor else ""
+        return f"{spell(self.at)}, {self.code}{by}"
+
+
 class Gate(Struct, frozen=True, kw_only=True, rename="camel"):
     """A gate."""
 
@@ -165,8 +191,11 @@ class Gate(Struct, frozen=True, kw_only=True, rename="camel"):
     reasons: tuple[Reason, ...] = ()
     opens_at: datetime | None = None
     good_until: datetime | None = None
+    ends_at: datetime | None = None
+    ended: Ended | None = None
     change_key: str | None = None
     change_link: str | None = None
+    found: How | None = None
     override: Override | None = None
     revision: int
     link: str = ""
@@ -185,43 +214,6 @@ class Gate(Struct, frozen=True, kw_only=True, rename="camel"):
     def remedy(self) -> str:
         """What would open it, a line for each reason."""
         return "\n".join(reason.remedy for reason in self.reasons if reason.remedy)
-
-
-class Approval(Struct, frozen=True, kw_only=True):
-    """What a person decided on a change."""
-
-    actor: str
-    decision: str
-    at: datetime
-    comment: str = ""
-
-
-class Comment(Struct, frozen=True, kw_only=True):
-    """A remark on a change."""
-
-    author: str
-    body: str
-    at: datetime
-
-
-class Change(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A change request; what follows `link` is told only of a single one."""
-
-    key: str
-    title: str
-    description: str = ""
-    type: str
-    status: str
-    planned_start: datetime | None = None
-    planned_end: datetime | None = None
-    requested_by: str
-    created_at: datetime
-    updated_at: datetime
-    link: str = ""
-    gates: tuple[Gate, ...] = ()
-    comments: tuple[Comment, ...] = ()
-    approvals: tuple[Approval, ...] = ()
-    transitions: tuple[str, ...] = ()
 
 
 class Attempt(Struct, frozen=True, kw_only=True, rename="camel"):

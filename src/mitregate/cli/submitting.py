@@ -10,7 +10,7 @@ from msgspec import Raw
 from msgspec.structs import asdict, replace
 
 from mitregate import settings
-from mitregate.cli.deployment import Described, check, deployment_of
+from mitregate.cli.deployment import Described, associations_of, check, deployment_of, properties_of
 from mitregate.cli.desk import RemoteDesk, about, address_of, decoded, explained, open_client
 from mitregate.cli.exits import EXITS, OK
 from mitregate.cli.options import AsJson
@@ -18,6 +18,7 @@ from mitregate.cli.records import Gate
 from mitregate.cli.terminal import STYLES, plain, show, show_json
 from mitregate.cli.waiting import Patient, Remarks, conclude, wait_at
 from mitregate.client import USUAL, AsyncClient, Deployment, GatingState, Key, Outcome
+from mitregate.core.changes import ChangeType
 from mitregate.core.deployments import EnvironmentType, State
 from mitregate.core.errors import Malformed, Refused, Unknown
 
@@ -46,6 +47,11 @@ Url = Annotated[str | None, typer.Option(help="Where people find this deployment
 Issues = Annotated[list[str] | None, typer.Option("--issue", help="An issue it concerns; repeat it for more.")]
 Services = Annotated[list[str] | None, typer.Option("--service", help="A service's id; repeat it for more.")]
 Commits = Annotated[list[str] | None, typer.Option("--commit", help="REPOSITORY@HASH; repeat it for more.")]
+ChangeKey = Annotated[
+    str | None, typer.Option("--change", help="The change request that it relies on, such as CHG-7; no other one then.")
+]
+Type = Annotated[ChangeType | None, typer.Option("--as", help="The type of change that it asks for.")]
+Runbook = Annotated[bool, typer.Option("--runbook", help="It is the run of a runbook.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Then wait as `wait` does, and end as it does.")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=0)]
 
@@ -77,6 +83,9 @@ def submit(
     issue: Issues = None,
     service: Services = None,
     commit: Commits = None,
+    change: ChangeKey = None,
+    change_type: Type = None,
+    runbook: Runbook = False,
     wait: Wait = False,
     timeout: Timeout = 3600,
     json: AsJson = False,
@@ -101,12 +110,10 @@ def submit(
         display_name=display_name,
         description=description,
         url=url,
-        issues=tuple(issue or ()),
-        services=tuple(service or ()),
-        commits=tuple(commit or ()),
+        associations=associations_of(issue, service, commit),
+        properties=properties_of(change, change_type, is_runbook=runbook),
     )
-    body = _read(file, described)
-    return asyncio.run(_submit(body or described, timeout if wait else None, json=json))
+    return asyncio.run(_submit(_read(file, described) or described, timeout if wait else None, json=json))
 
 
 def _read(file: str | None, described: Described) -> bytes | None:
@@ -136,8 +143,9 @@ async def _submit(submitted: bytes | Described, seconds: float | None, *, json: 
     on_pause = None if json else lambda pause: remarks.note(pause.because)
     async with open_client(here, retries=USUAL, on_pause=on_pause) as client:
         whole = await _whole(submitted, RemoteDesk(here, client, USUAL), address_of(here))
+        properties = submitted.properties if isinstance(submitted, Described) else {}
         with explained(here):
-            report = await _report(client, whole)
+            report = await _report(client, whole, properties)
         if not json:
             remarks.note(None)
             _tell(report)
@@ -156,8 +164,8 @@ async def _whole(submitted: bytes | Described, desk: RemoteDesk, server: str) ->
     return deployment_of(submitted, server=server, now=(await about(desk)).time)
 
 
-async def _report(client: AsyncClient, submitted: bytes | Deployment) -> Report:
-    outcome = await client.submit(submitted)
+async def _report(client: AsyncClient, submitted: bytes | Deployment, properties: dict[str, str]) -> Report:
+    outcome = await client.submit(submitted, properties=properties or None)
     states: list[GatingState] = []
     for key in outcome.accepted_deployments:
         try:

@@ -206,5 +206,7 @@ def _explain(gate: Gate) -> None:
         say(f"  {plain(reason.message)}" + (f" {plain(reason.remedy)}" if reason.remedy else ""))
     if gate.opens_at is not None:
         say(f"  It opens at {moment(gate.opens_at)} at the earliest.")
+    if gate.ends_at is not None:
+        say(f"  If nobody decides, it is prevented at {moment(gate.ends_at)}.")
     if gate.change_link:
         say(f"  {plain(gate.change_link)}")
