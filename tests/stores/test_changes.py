@@ -2,10 +2,12 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from msgspec.structs import replace
 
 from mitregate.core.approvals import Approval, Decision
 from mitregate.core.calendar import Window
 from mitregate.core.changes import ChangeType, Comment, Status
+from mitregate.core.conflicts import mark_of
 from mitregate.core.errors import Stale
 from mitregate.core.queries import AuditQuery, ChangeQuery
 from mitregate.ports import Store, UnitOfWork
@@ -72,6 +74,27 @@ async def test_pages_of_changes(store: Store) -> None:
         query = ChangeQuery(status=status, before=before, limit=limit)
         found = await store.read(lambda uow, query=query: uow.changes.page(query))  # type: ignore[misc]
         assert [each.number for each in found] == numbers
+
+
+@pytest.mark.parametrize("service", ["\0\1", "x" * 10_000, "\N{SNOWMAN}" * 3000, ""])
+async def test_whatever_a_service_is_called(store: Store, service: str) -> None:
+    """Both engines find the neighbours of a change by a service of any name, in pages, while these are open."""
+    titles = [f"Change {number}" for number in range(5)]
+    kept = await store.transact(lambda uow: [uow.changes.add(change(title, app_id="app")) for title in titles])
+    marks = [mark_of(service)]
+
+    def mark(uow: UnitOfWork) -> None:
+        for one in kept[:4]:
+            uow.changes.mark(one.number, [*marks, *marks])
+        uow.changes.keep(replace(kept[3], status=Status.CLOSED))
+
+    await store.transact(mark)
+    first, *others = (one.number for one in kept[:3])
+    for limit, after, expected in ((9, 0, others), (1, 0, others[:1]), (1, others[0], others[1:]), (9, others[1], [])):
+        beside = await store.read(
+            lambda uow, limit=limit, after=after: uow.changes.beside(first, marks, limit, after)  # type: ignore[misc]
+        )
+        assert [one.number for one in beside] == expected
 
 
 async def test_remarks_are_read_in_order(store: Store) -> None:
