@@ -1,5 +1,7 @@
 """`freeze import` and `feed`: on the database beside a server, and over HTTP."""
 
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,3 +91,29 @@ def test_feeds_are_listed(run: Run, tmp_path: Path) -> None:
     assert run("feed", "read", "company").well().out == "company is read next.\n"
     assert run("feed", "read", "company", "--json").well().json == {"reads": "company"}
     assert run("feed", "read", "other", "--json").complaint["type"] == "Unknown"
+
+
+def test_a_link_is_made_listed_and_removed(run: Run, desk: str) -> None:
+    """The address is shown once; it is good for the calendar, and is among the tokens of whoever it is for."""
+    whose = ("root",) if desk == "beside" else ()
+    shown = run("calendar", "link", *whose, "--label", "Outlook", "--days", "2").well().out
+    assert shown.startswith("Subscribe to this address, until ")
+    address = shown.splitlines()[-1].strip()
+    with urllib.request.urlopen(address) as reply:
+        assert reply.headers["content-type"].startswith("text/calendar")
+        assert reply.read().startswith(b"BEGIN:VCALENDAR")
+    made = run("calendar", "link", *whose, "--json").well().json
+    assert made["label"] == "calendar"
+    listed = run("token", "list", *whose).well().out
+    (line,) = (line for line in listed.splitlines() if made["id"] in line)
+    assert line.split()[1] == "feed"
+    run("token", "remove", made["id"]).well()
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(made["url"])
+
+
+def test_a_link_is_somebodys(run: Run, desk: str) -> None:
+    """Beside the server it must be said whose the link is to be."""
+    refused = run("calendar", "link", "nobody", "--json")
+    assert refused.code == 2
+    assert "nobody" in refused.complaint["error"]

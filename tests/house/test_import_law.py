@@ -39,6 +39,7 @@ ROOMS = {
     "wire.connect_jwt": "import jwt",
     "wire.icalendar": "import icalendar",
     "wire.icalendar_events": "import icalendar",
+    "wire.icalendar_text": "import icalendar",
     "wire.icalendar_zones": "import icalendar",
     "wire.rulebook_text": "import yaml",
     "wire.trees": "import yaml",

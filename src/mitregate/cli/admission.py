@@ -232,7 +232,7 @@ def add_token(
     """Make an API token; it is shown this once."""
 
     async def add(desk: Desk) -> bytes:
-        body = {"label": label, "userId": await _whose(desk, user), "days": days}
+        body = {"label": label, "userId": await whose(desk, user), "days": days}
         return await ask(desk, "POST", path("tokens"), body=body)
 
     added = answer(add)
@@ -255,14 +255,14 @@ def list_tokens(
     """List tokens; the secrets are not known any more."""
 
     async def read(desk: Desk) -> bytes:
-        return await ask(desk, "GET", path("tokens"), query={"userId": await _whose(desk, user)})
+        return await ask(desk, "GET", path("tokens"), query={"userId": await whose(desk, user)})
 
     body = answer(read)
     if json:
         show_json(body)
         return
-    rows = [(one.id, one.label, moment(one.created_at), moment(one.expires_at)) for one in items(body, Token)]
-    show_table(("ID", "LABEL", "MADE", "GOOD UNTIL"), rows)
+    rows = [(one.id, one.kind, one.label, moment(one.created_at), moment(one.expires_at)) for one in items(body, Token)]
+    show_table(("ID", "KIND", "LABEL", "MADE", "GOOD UNTIL"), rows)
 
 
 @tokens.command("remove")
@@ -275,8 +275,12 @@ def remove_token(token: Annotated[str, typer.Argument(help="Its id.")], *, json:
         show(f"The token {plain(token)!r} was removed.")
 
 
-async def _whose(desk: Desk, name: str | None) -> str | None:
-    """Find whose tokens are meant; None for one's own, which whoever works on the local database has not."""
+async def whose(desk: Desk, name: str | None) -> str | None:
+    """Find whose tokens are meant; None for one's own, which whoever works on the local database has not.
+
+    Raises:
+        Malformed: nobody is named, and there is no own.
+    """
     if name is None and desk.is_local:
         message = "It is not said whose tokens are meant."
         raise Malformed(message, advice="Name a user; `mitregate user list` shows them.")

@@ -6,14 +6,18 @@ from typing import Annotated
 
 import typer
 
-from mitregate.cli.desk import answer, answer_to, decoded, hand_in, path
+from mitregate.cli.admission import whose
+from mitregate.cli.desk import Desk, answer, answer_to, ask, decoded, hand_in, path
 from mitregate.cli.options import AsJson
+from mitregate.cli.records import Link
 from mitregate.cli.rule_records import Freeze, Freezes, Import
 from mitregate.cli.terminal import moment, plain, show, show_json, show_table
 from mitregate.core.deployments import EnvironmentType
 from mitregate.core.errors import Malformed
 
 feeds = typer.Typer(help="Feeds: calendars elsewhere that are read again and again.", rich_markup_mode=None)
+
+calendar = typer.Typer(help="The calendar that others subscribe to.", rich_markup_mode=None)
 
 CALENDAR = "text/calendar"
 
@@ -94,6 +98,35 @@ def read_feed(
         show_json({"reads": name})
     else:
         show(f"{plain(name)} is read next.")
+
+
+@calendar.command("link")
+def add_link(
+    user: Annotated[str | None, typer.Argument(help="Whose: an id or a name; without it, your own.")] = None,
+    *,
+    label: Annotated[str, typer.Option(help="What it is for.")] = "calendar",
+    days: Annotated[int | None, typer.Option(help="How long it is good; without it, until it is removed.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Make an address of the calendar for Outlook, Google or Thunderbird; it is shown this once.
+
+    Whoever knows it sees planned changes and freezes, and nothing else. `token list` and `token remove` know its token.
+    """
+
+    async def add(desk: Desk) -> bytes:
+        body = {"label": label, "userId": await whose(desk, user), "days": days}
+        return await ask(desk, "POST", path("calendar", "link"), body=body)
+
+    body = answer(add)
+    if json:
+        show_json(body)
+        return
+    made = decoded(body, Link)
+    until = f", until {moment(made.expires_at)}" if made.expires_at else ""
+    show(f"Subscribe to this address{until}; it is shown only this once:")
+    show()
+    # Nothing may break it into lines.
+    sys.stdout.write(f"  {made.url}\n")
 
 
 def _read(file: str) -> bytes:

@@ -161,6 +161,7 @@ class TokenKind(StrEnum):
     API = "api"
     SESSION = "session"
     SETUP = "setup"
+    FEED = "feed"
 
 
 class Token(Struct, frozen=True, kw_only=True):

@@ -33,7 +33,13 @@ SESSION_LIFE = timedelta(hours=12)
 NAME_LIMIT = 100
 """Characters in the name of an app, a user or a token, at most."""
 
-PREFIX = {TokenKind.ACCESS: "mga_", TokenKind.API: "mgt_", TokenKind.SESSION: "mgs_", TokenKind.SETUP: "mgsetup_"}
+PREFIX = {
+    TokenKind.ACCESS: "mga_",
+    TokenKind.API: "mgt_",
+    TokenKind.SESSION: "mgs_",
+    TokenKind.SETUP: "mgsetup_",
+    TokenKind.FEED: "mgf_",
+}
 """What each kind of token begins with, so that a leaked one can be recognized."""
 
 CLOUD_ID = "cloud_id"
@@ -189,13 +195,22 @@ def add_token(act: Act, user_id: str, label: str, life: timedelta | None = None)
         Malformed: the label is too long.
         Unknown: there is no such user.
     """
+    return _add_token(act, TokenKind.API, user_id, label or "token", life)
+
+
+def add_link(act: Act, user_id: str, label: str, life: timedelta | None = None) -> NewToken:
+    """Make a token that is good for reading the calendar and nothing else; refused as `add_token`."""
+    return _add_token(act, TokenKind.FEED, user_id, label or "calendar", life)
+
+
+def _add_token(act: Act, kind: TokenKind, user_id: str, label: str, life: timedelta | None) -> NewToken:
     if user_id != act.principal.user_id:
         act.principal.require(Permission.ADMINISTER)
     user = _user(act.uow, user_id)
-    made = _make_token(act, TokenKind.API, life)
-    made = replace(made, token=replace(made.token, user_id=user_id, label=_checked(label or "token")))
+    made = _make_token(act, kind, life)
+    made = replace(made, token=replace(made.token, user_id=user_id, label=_checked(label)))
     act.uow.people.add_token(made.token)
-    act.record(Action.TOKEN_ADDED, made.token.id, {"user": user.name, "label": label})
+    act.record(Action.TOKEN_ADDED, made.token.id, {"user": user.name, "label": label, "kind": kind.value})
     return made
 
 

@@ -6,10 +6,11 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mitregate.core.errors import Forbidden, Unproven
 from mitregate.core.installations import Installation, Module
-from mitregate.core.people import MAY, App, AppKind, Principal, TokenKind, User, fingerprint
+from mitregate.core.people import MAY, App, AppKind, Permission, Principal, Token, TokenKind, User, fingerprint
 from mitregate.ports import Ports, UnitOfWork
 from mitregate.wire import connect_jwt
 from mitregate.wire.connect_hash import accepted_hashes
@@ -37,11 +38,37 @@ def prove(uow: UnitOfWork, secret: str, now: datetime, origin: str = "") -> Prin
     Raises:
         Unproven: the token is unknown, expired, or good for something else.
     """
-    found = uow.people.holder(fingerprint(secret))
-    if found is None or found[0].kind is TokenKind.SETUP:
+    token, holder = _holder(uow, secret)
+    if token.kind in {TokenKind.SETUP, TokenKind.FEED}:
         message = "The token is not valid here."
         raise Unproven(message)
-    token, holder = found
+    return _proved(token, holder, now, origin)
+
+
+def prove_link(uow: UnitOfWork, secret: str, now: datetime, origin: str = "") -> Principal:
+    """Say who made the calendar's link with that *secret*; whoever asks by it may view, and do nothing else.
+
+    Raises:
+        Unproven: the link is not valid, or not any more; or this is a token that is good for more, which must not stand
+            in addresses.
+    """
+    token, holder = _holder(uow, secret)
+    if token.kind is not TokenKind.FEED:
+        message = "This is not the token of a calendar's link."
+        raise Unproven(message, advice="`mitregate calendar link` makes a link; send other tokens in Authorization.")
+    person = _proved(token, holder, now, origin)
+    return replace(person, permissions=person.permissions & {Permission.VIEW})
+
+
+def _holder(uow: UnitOfWork, secret: str) -> tuple[Token, App | User | None]:
+    found = uow.people.holder(fingerprint(secret))
+    if found is None:
+        message = "The token is not valid here."
+        raise Unproven(message)
+    return found
+
+
+def _proved(token: Token, holder: App | User | None, now: datetime, origin: str) -> Principal:
     if token.expires_at is not None and token.expires_at <= now:
         message = f"The token expired at {token.expires_at:%Y-%m-%d %H:%M:%S} UTC."
         raise Unproven(message, advice="Get a new one: apps from /oauth/token, people by signing in again.")

@@ -69,6 +69,15 @@ class ImportOut(View, frozen=True, kw_only=True):
     days: Annotated[tuple[date, ...], Meta(description="The holidays.")]
 
 
+class LinkOut(View, frozen=True, kw_only=True):
+    """A link to the calendar, just made."""
+
+    id: Annotated[str, Meta(description="The id of its token, to revoke it by.")]
+    label: str
+    url: Annotated[str, Meta(description="The address to subscribe to, with the secret in it. Shown this once.")]
+    expires_at: Annotated[datetime, Meta(description="Until when it is good.")] | UnsetType = UNSET
+
+
 def freeze_out(view: FreezeView) -> FreezeOut:
     """Show a freeze."""
     return FreezeOut(

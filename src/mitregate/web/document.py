@@ -41,6 +41,7 @@ TAGS = [
     Tag(name="Changes", description="What people approve, decline and plan."),
     Tag(name="Settings", description="Settings as code: the rules, the apps and the users as one document."),
     Tag(name="Rules", description="Which deployments need a change, and when nothing may start."),
+    Tag(name="Calendar", description="Planned changes and freezes, for programs that show calendars."),
     Tag(name="Deliveries", description="How verdicts reach those who asked."),
     Tag(name="Audit", description="Who did what."),
     Tag(name="Apps", description="The tools that submit deployments."),

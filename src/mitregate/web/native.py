@@ -15,7 +15,7 @@ from litestar.static_files import create_static_files_router
 from litestar.types import Message, Scope
 
 from mitregate.core.people import Principal
-from mitregate.web import api_server, pages, pages_session, plain, reference
+from mitregate.web import api_calendar_link, api_server, pages, pages_session, plain, reference
 from mitregate.web.auth import identify
 from mitregate.web.office import Office
 from mitregate.web.outcry import COMPLAINTS
@@ -53,7 +53,14 @@ def make_native(office: Office) -> Litestar:
     """Make the app that answers for *office* with the native API and the pages."""
     throttle = Throttle(office.ports.now)
     return Litestar(
-        [make_api(), *api_server.PROBES, *reference.ROUTES, _make_pages(), _make_static()],
+        [
+            make_api(),
+            *api_calendar_link.AT_THE_ROOT,
+            *api_server.PROBES,
+            *reference.ROUTES,
+            _make_pages(),
+            _make_static(),
+        ],
         dependencies={
             "office": Provide(lambda: office, sync_to_thread=False),
             "principal": Provide(_prove),
@@ -132,7 +139,7 @@ def _finish(office: Office) -> Callable[[Message, Scope], Awaitable[None]]:
             headers["allow"] = plain.allow(_methods(scope) or headers["allow"].split(", "))
         if headers.get("location", "").startswith("/"):
             headers["location"] = office.base_path + headers["location"]
-        if not scope["path"].startswith("/static/"):
+        if not scope["path"].startswith("/static/") and "cache-control" not in headers:
             headers["cache-control"] = "no-store"
 
     return finish

@@ -29,7 +29,7 @@ Complaint = Callable[[AnyRequest, Any], Response[Any]]
 
 log = structlog.get_logger()
 
-FOR_PROGRAMS = re.compile(r"/(api/|healthz$|readyz$)")
+FOR_PROGRAMS = re.compile(r"/(api/|calendar\.ics$|healthz$|readyz$)")
 """Paths whose errors are for programs; all others are pages."""
 
 FORM_OF_A_CHANGE = re.compile(r"(?P<change>/changes/[^/]+)/[^/]+")

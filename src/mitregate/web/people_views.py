@@ -117,7 +117,10 @@ class TokenOut(View, frozen=True, kw_only=True):
 
     id: str
     label: str
-    kind: Annotated[TokenKind, Meta(description="`api` for programs and the CLI, `session` for the pages.")]
+    kind: Annotated[
+        TokenKind,
+        Meta(description="`api` for programs and the CLI, `session` for the pages, `feed` for the calendar alone."),
+    ]
     user_id: str
     created_at: datetime
     expires_at: datetime | UnsetType = UNSET

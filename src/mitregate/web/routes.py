@@ -4,6 +4,7 @@ from litestar import Router
 
 from mitregate.web import (
     api_amend,
+    api_calendar_link,
     api_calendars,
     api_changes,
     api_connect,
@@ -32,6 +33,7 @@ def make_api() -> Router:
         *api_rules.ROUTES,
         *api_freezes.ROUTES,
         *api_calendars.ROUTES,
+        *api_calendar_link.ROUTES,
         *api_deliveries.ROUTES,
         *api_people.ROUTES,
         *api_amend.ROUTES,
