@@ -222,7 +222,6 @@ async def test_a_freeze_is_overridden(stage: Stage) -> None:
     [
         ("GET", RULES, "view"),
         ("GET", f"{RULES}/history", "view"),
-        ("GET", f"{RULES}/try?project=x&environment=y", "view"),
         ("GET", FREEZES, "view"),
         ("PUT", RULES, "administer"),
         ("PUT", f"{RULES}?dryRun=true", "administer"),

@@ -87,6 +87,32 @@ async def explained(office: Office, principal: Principal, gate_id: str) -> Expla
     return await office.read(lambda uow: explain(begin(office.ports, uow, principal), gate))
 
 
+Name = Annotated[str, QueryParameter(description="The name of its project, or of its runbook.")]
+Where = Annotated[str, QueryParameter(description="The name of its environment.")]
+WhereId = Annotated[
+    str, QueryParameter(name="environmentId", description="The id of its environment, if that is another.")
+]
+WhereType = Annotated[EnvironmentType, QueryParameter(name="type", description="The type of its environment.")]
+Version = Annotated[str, QueryParameter(description="What is deployed.")]
+Product = Annotated[str, QueryParameter(description="The tool that deploys, such as GitLab.")]
+Services = Annotated[list[str] | None, QueryParameter(description="A service; may be repeated.")]
+Commits = Annotated[list[str] | None, QueryParameter(description="A commit, as REPOSITORY@HASH; may be repeated.")]
+IsRunbook = Annotated[bool, QueryParameter(description="Whether it is the run of a runbook.")]
+Asks = Annotated[bool, QueryParameter(description="Whether it asks to be gated.")]
+AppName = Annotated[
+    str, QueryParameter(name="appId", description="The id or the name of its app; the only one there is, if left out.")
+]
+Number = Annotated[str, QueryParameter(description="The change request that it names.")]
+Type = Annotated[
+    ChangeType | None, QueryParameter(name="changeType", description="The type of change that it asks for.")
+]
+Start = Annotated[
+    datetime | None, QueryParameter(name="plannedStart", description="When the window of its change would open.")
+]
+End = Annotated[datetime | None, QueryParameter(name="plannedEnd", description="The last instant of that window.")]
+Moment = Annotated[datetime | None, QueryParameter(description="When it would be submitted; now by default.")]
+
+
 @get(
     "/simulation",
     operation_id="simulate",
@@ -103,37 +129,22 @@ async def show_simulation(
     *,
     office: Desk,
     principal: Asker,
-    project: Annotated[str, QueryParameter(description="The name of its project, or of its runbook.")],
-    environment: Annotated[str, QueryParameter(description="The name of its environment.")],
-    environment_id: Annotated[
-        str, QueryParameter(name="environmentId", description="The id of its environment, if that is another.")
-    ] = "",
-    environment_type: Annotated[
-        EnvironmentType, QueryParameter(name="type", description="The type of its environment.")
-    ] = EnvironmentType.UNMAPPED,
-    version: Annotated[str, QueryParameter(description="What is deployed.")] = "",
-    product: Annotated[str, QueryParameter(description="The tool that deploys, such as GitLab.")] = "",
-    service: Annotated[list[str] | None, QueryParameter(description="A service; may be repeated.")] = None,
-    commit: Annotated[
-        list[str] | None, QueryParameter(description="A commit, as REPOSITORY@HASH; may be repeated.")
-    ] = None,
-    runbook: Annotated[bool, QueryParameter(description="Whether it is the run of a runbook.")] = False,
-    asks: Annotated[bool, QueryParameter(description="Whether it asks to be gated.")] = True,
-    app_id: Annotated[
-        str,
-        QueryParameter(name="appId", description="The id or the name of its app; the only one there is, if left out."),
-    ] = "",
-    change: Annotated[str, QueryParameter(description="The change request that it names.")] = "",
-    change_type: Annotated[
-        ChangeType | None, QueryParameter(name="changeType", description="The type of change that it asks for.")
-    ] = None,
-    planned_start: Annotated[
-        datetime | None, QueryParameter(name="plannedStart", description="When the window of its change would open.")
-    ] = None,
-    planned_end: Annotated[
-        datetime | None, QueryParameter(name="plannedEnd", description="The last instant of that window.")
-    ] = None,
-    at: Annotated[datetime | None, QueryParameter(description="When it would be submitted; now by default.")] = None,
+    project: Name,
+    environment: Where,
+    environment_id: WhereId = "",
+    environment_type: WhereType = EnvironmentType.UNMAPPED,
+    version: Version = "",
+    product: Product = "",
+    service: Services = None,
+    commit: Commits = None,
+    runbook: IsRunbook = False,
+    asks: Asks = True,
+    app_id: AppName = "",
+    change: Number = "",
+    change_type: Type = None,
+    planned_start: Start = None,
+    planned_end: End = None,
+    at: Moment = None,
 ) -> ExplanationOut:
     """Explain a deployment that is not there yet."""
     sketch = Sketch(
@@ -152,12 +163,16 @@ async def show_simulation(
         kind=change_type,
         window=planned(planned_start, planned_end),
     )
+    return explanation_out(await _simulated(office, principal, sketch, at), office.ports.base_url)
+
+
+async def _simulated(office: Office, principal: Principal, sketch: Sketch, at: datetime | None) -> Explanation:
     instant = planned(at, None).start or office.ports.now()
 
     def flow(uow: UnitOfWork) -> Explanation:
         return simulate.simulate(replace(begin(office.ports, uow, principal), now=instant), sketch)
 
-    return explanation_out(await office.read(flow), office.ports.base_url)
+    return await office.read(flow)
 
 
 def _commit(text: str) -> Commit:

@@ -119,7 +119,7 @@ class ExplainedChange(View, frozen=True, kw_only=True):
     conflicts: Annotated[tuple[ConflictOut, ...], Meta(description="Not told to apps.")] = ()
 
 
-class SpanOut(View, frozen=True, kw_only=True):
+class FrozenOut(View, frozen=True, kw_only=True):
     """A span of a freeze."""
 
     name: str
@@ -131,8 +131,8 @@ class SpanOut(View, frozen=True, kw_only=True):
 class BoundsOut(View, frozen=True, kw_only=True):
     """Which freezes and hours bear on a deployment, now and next."""
 
-    frozen: Annotated[tuple[SpanOut, ...], Meta(description="Freezes that hold now.")]
-    next_freeze: Annotated[SpanOut, Meta(description="The freeze that begins next.")] | UnsetType = UNSET
+    frozen: Annotated[tuple[FrozenOut, ...], Meta(description="Freezes that hold now.")]
+    next_freeze: Annotated[FrozenOut, Meta(description="The freeze that begins next.")] | UnsetType = UNSET
     hours: Annotated[tuple[str, ...], Meta(description="The hours that it has to keep; none if it may start at any.")]
     is_within_hours: bool
     hours_turn_at: Annotated[datetime, Meta(description="Their last instant, or when they begin.")] | UnsetType = UNSET
@@ -307,8 +307,8 @@ def _bounds_out(bounds: Bounds) -> BoundsOut:
     )
 
 
-def _span_out(freeze: Freeze, span: Window) -> SpanOut:
-    return SpanOut(name=freeze.name, reason=given(freeze.reason), start=given(span.start), end=given(span.end))
+def _span_out(freeze: Freeze, span: Window) -> FrozenOut:
+    return FrozenOut(name=freeze.name, reason=given(freeze.reason), start=given(span.start), end=given(span.end))
 
 
 def _event_out(event: Event) -> EventOut:
