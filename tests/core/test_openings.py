@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mitregate.core.calendar import Calendar, Position, Window, earliest_opening
+from mitregate.core.calendar import Calendar, Window, earliest_opening
 from mitregate.core.reach import subject_of
 from mitregate.core.rulebook import FreezeRule, HolidaySet, Hours, Rulebook, calendar_for
 from mitregate.core.times import Times
@@ -20,6 +20,9 @@ from tests.core.making import MICROSECOND, deployment
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 DAYS = 8
 LENGTH = DAYS * 24 * 60
+Span = tuple[datetime, datetime]
+"""A start and an end, both part of it: the oracle knows nothing of windows."""
+
 NAMES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 TURNS = [
@@ -74,7 +77,7 @@ def first_shown(plan: Plan, local: datetime) -> datetime:
     return next((instant for instant, wall in minutes if wall >= local), minutes[-1][0] + (local - minutes[-1][1]))
 
 
-def weekly_by_hand(plan: Plan, weekly: Weekly) -> list[Window]:
+def weekly_by_hand(plan: Plan, weekly: Weekly) -> list[Span]:
     """Give the spans of those days, those before and after the eight included that reach into them."""
     found = []
     for number in range(-7, DAYS + 6):
@@ -82,17 +85,17 @@ def weekly_by_hand(plan: Plan, weekly: Weekly) -> list[Window]:
         if day.weekday() in weekly.weekdays:
             start = datetime(day.year, day.month, day.day) + weekly.minute * MINUTE
             begin = first_shown(plan, start)
-            found.append(Window(start=begin, end=max(begin, first_shown(plan, start + weekly.length * MINUTE))))
+            found.append((begin, max(begin, first_shown(plan, start + weekly.length * MINUTE))))
     return found
 
 
-def holidays_by_hand(plan: Plan) -> list[Window]:
+def holidays_by_hand(plan: Plan) -> list[Span]:
     """Give the holidays, each from its first instant until before the first of the next day."""
     found = []
     for number in plan.holidays:
         day = plan.turn + timedelta(days=number - 4)
         begin, after = (datetime(one.year, one.month, one.day) for one in (day, day + DAY))
-        found.append(Window(start=first_shown(plan, begin), end=first_shown(plan, after) - MICROSECOND))
+        found.append((first_shown(plan, begin), first_shown(plan, after) - MICROSECOND))
     return found
 
 
@@ -101,33 +104,33 @@ def instant(plan: Plan, number: int) -> datetime:
     return clock(plan.zone, plan.turn)[number][0]
 
 
-def window_of(plan: Plan) -> Window:
-    """Give the window of the change."""
-    start, end = (instant(plan, edge) if edge is not None else None for edge in plan.window)
-    return Window(start=start, end=end if end is not None else instant(plan, LENGTH - 1))
+def window_of(plan: Plan) -> tuple[datetime | None, datetime]:
+    """Give the edges of the window of the change; it ends with the eight days at the latest."""
+    start, end = plan.window
+    last = instant(plan, end if end is not None else LENGTH - 1)
+    return instant(plan, start) if start is not None else None, last
 
 
 def oracle(plan: Plan) -> datetime | None:
     """Try every minute, and the tick after it, for the first instant at which everything is open."""
     held = [*(weekly_by_hand(plan, plan.frozen) if plan.frozen else ()), *holidays_by_hand(plan)]
     if plan.once is not None:
-        held.append(Window(start=instant(plan, plan.once[0]), end=instant(plan, plan.once[1])))
+        held.append((instant(plan, plan.once[0]), instant(plan, plan.once[1])))
     if plan.overridden is not None:
         since = instant(plan, plan.overridden)
-        held = [span for span in held if span.start is not None and span.start > since]
-    open_hours = weekly_by_hand(plan, plan.hours) if plan.hours else [Window()]
-    window = window_of(plan)
-    minutes = [moment for moment, _ in clock(plan.zone, plan.turn)[plan.now :]]
-    for moment in chain.from_iterable((one, one + MICROSECOND) for one in minutes):
-        is_open = window.position(moment) is Position.OPEN and holding(open_hours, moment)
-        if is_open and not holding(held, moment):
+        held = [span for span in held if span[0] > since]
+    minutes = [moment for moment, _ in clock(plan.zone, plan.turn)]
+    hours = weekly_by_hand(plan, plan.hours) if plan.hours else [(minutes[0], minutes[-1] + MINUTE)]
+    start, end = window_of(plan)
+    for moment in chain.from_iterable((one, one + MICROSECOND) for one in minutes[plan.now :]):
+        if (start is None or start <= moment) and moment <= end and holds(hours, moment) and not holds(held, moment):
             return moment
     return None
 
 
-def holding(spans: list[Window], moment: datetime) -> list[Window]:
-    """Give the spans that hold then."""
-    return [span for span in spans if span.position(moment) is Position.OPEN]
+def holds(spans: list[Span], moment: datetime) -> bool:
+    """Tell whether it lies in one of the spans."""
+    return any(start <= moment <= end for start, end in spans)
 
 
 def times_of(plan: Plan, weekly: Weekly) -> Times:
@@ -193,7 +196,8 @@ plans = st.builds(
 def test_the_earliest_opening_over_everything_is_that_of_an_oracle(plan: Plan) -> None:
     """Over a window, hours, freezes that come again and once, holidays and an override it is the first one tried."""
     now = instant(plan, plan.now)
-    found = earliest_opening(window_of(plan), calendar_of(plan), now)
+    start, end = window_of(plan)
+    found = earliest_opening(Window(start=start, end=end), calendar_of(plan), now)
     expected = oracle(plan)
     assert found == (expected if expected != now else None)
 
