@@ -13,6 +13,7 @@ from mitregate.core.profiles import Profile
 from mitregate.core.reach import Subject
 from mitregate.core.rulebook import Rulebook, calendar_for, services_named
 from mitregate.core.story import Event
+from mitregate.core.telling import sides_of
 from mitregate.core.waiting import waiting_for
 
 
@@ -87,6 +88,11 @@ class Explanation(Struct, frozen=True, kw_only=True):
     unknown_services: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
     story: tuple[Event, ...] = ()
+
+    @property
+    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """The two sides that decide whether it is gated, each with its rule."""
+        return sides_of(self.ruling.grounds, is_runbook=self.ruling.is_runbook)
 
 
 def bounds_of(calendar: Calendar, now: datetime) -> Bounds:

@@ -22,7 +22,7 @@ from mitregate.flows.simulate import Sketch
 from mitregate.ports import UnitOfWork
 from mitregate.web.counter import SECURED, Asker, Desk, Id, refusals
 from mitregate.web.explain_views import ExplanationOut, explanation_out
-from mitregate.web.holding import settled
+from mitregate.web.holding import explained
 from mitregate.web.office import Office
 
 TAG = ["Explanations"]
@@ -74,17 +74,6 @@ async def explain_deployment(
         return explanation_out(await explained(office, principal, found.id), office.ports.base_url)
     said = await office.read(lambda uow: explain(begin(office.ports, uow, principal), found))
     return explanation_out(said, office.ports.base_url)
-
-
-async def explained(office: Office, principal: Principal, gate_id: str) -> Explanation:
-    """Explain a gate as it is now, decided anew first if its wake time has come.
-
-    Raises:
-        Forbidden: *principal* may not view.
-        Unknown: there is no such gate to be seen.
-    """
-    gate = await settled(office, principal, gate_id)
-    return await office.read(lambda uow: explain(begin(office.ports, uow, principal), gate))
 
 
 Name = Annotated[str, QueryParameter(description="The name of its project, or of its runbook.")]

@@ -12,13 +12,12 @@ from mitregate.core.calendar import Freeze, Window
 from mitregate.core.changes import ChangeType
 from mitregate.core.conflicts import Conflict
 from mitregate.core.deployments import EnvironmentType, State
-from mitregate.core.explanations import Bounds, Explanation, Named, Relation, Ruling
+from mitregate.core.explanations import Bounds, Explanation, Named, Relation
 from mitregate.core.gates import GatingStatus, Stage
 from mitregate.core.matching import How
 from mitregate.core.profiles import Profile
 from mitregate.core.risk import Risk
 from mitregate.core.story import Event
-from mitregate.core.telling import sides_of
 from mitregate.web.views import Link, OverrideOut, ReasonOut, View, given, override_out, reasons_out
 
 
@@ -184,7 +183,7 @@ def explanation_out(explained: Explanation, base_url: str) -> ExplanationOut:
         headline=explained.headline,
         outcome=control.value if control is not None else "no_gate",
         deployment=_named_out(explained.named),
-        rules=_rules_out(explained.ruling),
+        rules=_rules_out(explained),
         change=_change_out(explained.relation, explained.change, base_url),
         when=explained.when,
         calendar=_bounds_out(explained.bounds) if explained.bounds is not None else UNSET,
@@ -227,8 +226,9 @@ def _named_out(named: Named) -> NamedOut:
     )
 
 
-def _rules_out(ruling: Ruling) -> RulesOut:
-    (_, left), (_, right) = sides_of(ruling.grounds, is_runbook=ruling.is_runbook)
+def _rules_out(explained: Explanation) -> RulesOut:
+    ruling = explained.ruling
+    (_, left), (_, right) = explained.sides
     return RulesOut(
         revision=ruling.grounds.revision,
         in_force=ruling.in_force,

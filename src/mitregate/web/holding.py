@@ -7,10 +7,12 @@ import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from mitregate.core.explanations import Explanation
 from mitregate.core.gates import Gate, GatingStatus, Stage
 from mitregate.core.people import Principal
 from mitregate.flows import ask, settle
-from mitregate.flows.act import BY_ITSELF
+from mitregate.flows.act import BY_ITSELF, begin
+from mitregate.flows.explain import explain
 from mitregate.web.office import Office
 
 LATEST = 3600.0
@@ -31,6 +33,17 @@ async def settled(office: Office, principal: Principal, gate_id: str) -> Gate:
     if ask.is_overdue(gate, office.ports.now()):
         return await office.transact(BY_ITSELF, settle.wake, gate)
     return gate
+
+
+async def explained(office: Office, principal: Principal, gate_id: str) -> Explanation:
+    """Explain a gate as it is now, decided anew first if its wake time has come.
+
+    Raises:
+        Forbidden: *principal* may not view.
+        Unknown: there is no such gate to be seen.
+    """
+    gate = await settled(office, principal, gate_id)
+    return await office.read(lambda uow: explain(begin(office.ports, uow, principal), gate))
 
 
 async def up_to_date(office: Office, gate: Gate) -> Gate:

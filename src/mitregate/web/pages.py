@@ -17,7 +17,7 @@ from mitregate.web.board import (
     read_gate,
 )
 from mitregate.web.counter import Desk
-from mitregate.web.holding import refresh, settled
+from mitregate.web.holding import explained, refresh
 from mitregate.web.rendering import SAID, go, render
 from mitregate.web.visitors import Guest
 
@@ -82,9 +82,11 @@ async def show_change(office: Desk, visitor: Guest, key: FromPath[str], said: Sa
 @get("/gates/{gate_id:str}")
 async def show_gate(office: Desk, visitor: Guest, gate_id: FromPath[str], said: Said = "") -> Template:
     """Show a gate."""
-    await settled(office, visitor.principal, gate_id)
+    explanation = await explained(office, visitor.principal, gate_id)
     page = await office.read(read_gate, visitor.principal, gate_id)
-    return render("gate.html", visitor=visitor, said=SAID.get(said), page=page, now=office.ports.now())
+    return render(
+        "gate.html", visitor=visitor, said=SAID.get(said), page=page, explanation=explanation, now=office.ports.now()
+    )
 
 
 @post("/changes/{key:str}/approve")
