@@ -70,6 +70,7 @@ def test_without_a_known_service_it_is_tier_2(services: Found) -> None:
         pytest.param([FAILED] + [CANCELLED] * 9, False, id="cancelled are no failures"),
         pytest.param([State.UNKNOWN, State.PENDING, State.IN_PROGRESS] * 3, False, id="not ended"),
         pytest.param([FAILED] * 5 + [WELL] * 15, True, id="five of twenty"),
+        pytest.param([WELL] + [FAILED] * 5 + [WELL] * 15, True, id="five of the last twenty"),
         pytest.param([FAILED] * 5 + [WELL] * 16, False, id="one of them is forgotten"),
         pytest.param([FAILED] * 20 + [WELL] * 20, False, id="all of them are forgotten"),
     ],
