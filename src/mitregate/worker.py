@@ -222,25 +222,31 @@ class Worker:
     async def _deliver_in_turn(self, claimed: Claim, host: str) -> None:
         leased = asyncio.get_running_loop().time()
         async with self._places.place(claimed.job.lane, host):
-            if asyncio.get_running_loop().time() - leased < self._lease.total_seconds() / 2:
-                await self._deliver(claimed)
+            if asyncio.get_running_loop().time() - leased >= self._lease.total_seconds() / 2:
+                return
+            started_at = self._ports.now()
+            ended = await self._try(claimed)
+            duration = self._ports.now() - started_at
+        # The receiver has done its part: while this is kept, it can be told the next.
+        if isinstance(ended, Job):
+            await self._store.transact(lambda uow: deliver.withdraw(uow, claimed, ended))
+        else:
+            await self._keep(claimed, ended, started_at, duration)
 
-    async def _deliver(self, claimed: Claim) -> None:
-        started_at = self._ports.now()
+    async def _try(self, claimed: Claim) -> Outcome | Job:
+        """Try a delivery; give the job instead if there is nothing to be told any more."""
         try:
             prepared = await self._prepare(claimed)
-            if isinstance(prepared, Job):
-                await self._store.transact(lambda uow: deliver.withdraw(uow, claimed, prepared))
-                return
-            outcome = await self._talker.converse(prepared)
+            return prepared if isinstance(prepared, Job) else await self._talker.converse(prepared)
         except MitregateError as error:
-            outcome = unsent(error)
+            return unsent(error)
         except Exception as error:
             # Without an end on record it would be tried again with every lease, and never be shown as dead.
             log.exception("worker.try_failed", job=claimed.job.id, lane=claimed.job.lane)
             detail = f"Something went wrong in Mitregate ({type(error).__name__}); see the log."
-            outcome = Outcome(result=Result.LATER, detail=detail, is_ours=True)
-        duration = self._ports.now() - started_at
+            return Outcome(result=Result.LATER, detail=detail, is_ours=True)
+
+    async def _keep(self, claimed: Claim, outcome: Outcome, started_at: datetime, duration: timedelta) -> None:
         is_kept = await self._act(lambda act: deliver.finish(act, claimed, outcome, started_at, duration))
         log.info(
             "delivery",
