@@ -4,6 +4,7 @@ The key comes from the environment or a file, never from the database.
 """
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -11,6 +12,10 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from mitregate.core.errors import Misconfigured
 
 KEY_ADVICE = "Set MITREGATE_SECRET_KEY or MITREGATE_KEY_FILE to the key that the secrets were sealed with."
+
+
+REMEMBERED = 256
+"""How many secrets that were decrypted last are remembered; whoever reads our memory finds the key there, too."""
 
 
 class Seal:
@@ -23,6 +28,7 @@ class Seal:
         except ValueError:
             message = "The secret key is not a Fernet key (32 bytes in URL-safe base64)."
             raise Misconfigured(message, advice="Make one with: openssl rand -base64 32 | tr +/ -_") from None
+        self._decrypt = lru_cache(maxsize=REMEMBERED)(self._fernet.decrypt)
 
     def close(self, text: str) -> str:
         """Encrypt *text*."""
@@ -31,7 +37,7 @@ class Seal:
     def open(self, sealed: str) -> str:
         """Decrypt what `close` gave; `Misconfigured` if it was sealed with a key that is not here."""
         try:
-            return self._fernet.decrypt(sealed.encode()).decode()
+            return self._decrypt(sealed.encode()).decode()
         except InvalidToken:
             message = "A secret in the database cannot be read: it was sealed with another key."
             raise Misconfigured(message, advice=KEY_ADVICE) from None
