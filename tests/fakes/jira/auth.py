@@ -15,6 +15,7 @@ _SCOPES = (
     ("GET", "/rest/api/[^/]+/myself", "read:jira-user"),
     ("*", "/rest/webhooks/", "manage:jira-webhook"),
     ("*", "/rest/api/[^/]+/search", "read:jira-work"),
+    ("*", "/rest/api/[^/]+/issue/bulkfetch", "read:jira-work"),
     ("GET", "/rest/api/", "read:jira-work"),
     ("*", "/rest/api/", "write:jira-work"),
 )

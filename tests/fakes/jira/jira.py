@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from mitregate.core.errors import Unreachable
 from mitregate.wire.http import Conversation, Reply, Request
-from tests.fakes.jira import auth, desk, desk_talk, issues, platform, search
+from tests.fakes.jira import auth, bulk, desk, desk_talk, issues, platform, search
 from tests.fakes.jira.call import Call, Route
 from tests.fakes.jira.clock import Clock
 from tests.fakes.jira.faults import Budget, Fault, Faults, busy, hangs_up
@@ -28,7 +28,7 @@ from tests.fakes.jira.site import Site
 
 T = TypeVar("T")
 
-_ROUTES = [*platform.ROUTES, *search.ROUTES, *issues.ROUTES, *desk.ROUTES, *desk_talk.ROUTES]
+_ROUTES = [*platform.ROUTES, *search.ROUTES, *bulk.ROUTES, *issues.ROUTES, *desk.ROUTES, *desk_talk.ROUTES]
 
 
 class Seen(Struct, frozen=True, kw_only=True):
