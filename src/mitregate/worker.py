@@ -75,6 +75,10 @@ class Places:
             lane for (lane, host), count in self._come.items() if count >= LANE_LIMIT or at_hosts[host] >= HOST_LIMIT
         ]
 
+    def is_free(self, lane: str, host: str) -> bool:
+        """Whether more may come in a lane to a host."""
+        return self._come[lane, host] < LANE_LIMIT and self._at_hosts()[host] < HOST_LIMIT
+
     def come(self, lane: str, host: str) -> None:
         """Let a delivery come, which has no place yet."""
         self._come[lane, host] += 1
@@ -128,6 +132,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._purged_at: datetime | None = None
         self._patience = PATIENCE
+        self._is_held_up = False
         store.watch(self._notice)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -157,7 +162,7 @@ class Worker:
         finally:  # a record that cannot be read, for one, keeps gates from being woken: what is decided is told still
             claimed = await self._claim()
         await self._purge()
-        is_busy = woken >= settle.BATCH or claimed > 0
+        is_busy = woken >= settle.BATCH or claimed
         if is_busy:
             self._patience = PATIENCE
         return is_busy
@@ -181,11 +186,13 @@ class Worker:
                 log.exception("worker.gate_failed", gate=gate.id)
         return 0
 
-    async def _claim(self) -> int:
+    async def _claim(self) -> bool:
+        """Begin deliveries that are due, as far as there are places for them; say whether there may be more."""
         free = min(CLAIM_LIMIT, self._concurrency - self._places.taken)
-        if free <= 0:
-            return 0
         busy = self._places.busy
+        self._is_held_up = free <= 0 or bool(busy)
+        if free <= 0:
+            return False
 
         def claim(act: Act) -> list[tuple[Claim, str]]:
             claims = deliver.claim(act, free, busy, self._lease)
@@ -194,7 +201,7 @@ class Worker:
         claims = await self._act(claim)
         for claimed, host in claims:
             self._begin(claimed, host)
-        return len(claims)
+        return len(claims) >= free
 
     async def _purge(self) -> None:
         now = self._ports.now()
@@ -214,7 +221,8 @@ class Worker:
     def _done(self, task: asyncio.Task[None], lane: str, host: str) -> None:
         self._tasks.discard(task)
         self._places.leave(lane, host)
-        self._hint.set()
+        if self._is_held_up and self._places.is_free(lane, host):
+            self._hint.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # Nothing is lost: the lease runs out and the job is tried again.
             log.warning("worker.delivery_failed", lane=lane, error=str(error))

@@ -37,10 +37,34 @@ class Ear:
         self.heard.clear()
 
 
-def settle(uow: UnitOfWork) -> None:
-    """Claim a job and end it."""
+def settle(uow: UnitOfWork, state: JobState = JobState.DONE) -> None:
+    """Claim the oldest job, and end it or put it off."""
     (claim,) = uow.jobs.claim("me", timedelta(minutes=1), 1, ())
-    assert uow.jobs.settle(claim, replace(claim.job, state=JobState.DONE), None)
+    assert uow.jobs.settle(claim, replace(claim.job, state=state), None)
+
+
+def settle_the_first_of_two(uow: UnitOfWork) -> None:
+    """End a job which another one waits for."""
+    uow.jobs.add(job("next"))
+    settle(uow)
+
+
+def put_off(uow: UnitOfWork) -> None:
+    """Try a job in vain."""
+    settle(uow, JobState.OPEN)
+
+
+async def test_who_ends_the_last_job_tells_of_no_work(store: Store) -> None:
+    """A commit with the end of a job that no other one has waited for gives nobody anything to do; one before does."""
+    await store.transact(keep(gate(), job(), job("next")))
+    ear = Ear(store)
+    await ear.silence()
+    await store.transact(settle)
+    await asyncio.sleep(0)
+    assert [touched.work for touched in ear.heard] == [True]
+    await store.transact(settle)
+    await asyncio.sleep(0)
+    assert [touched.work for touched in ear.heard] == [True]
 
 
 @pytest.mark.parametrize(
@@ -52,9 +76,10 @@ def settle(uow: UnitOfWork) -> None:
         (lambda uow: uow.jobs.add(job("new")), Touched(work=True)),
         (lambda uow: uow.jobs.hasten("gate", "lane", NOW), Touched(work=True)),
         (lambda uow: uow.jobs.reopen("dead", NOW), Touched(work=True)),
-        (settle, Touched(work=True)),
+        (settle_the_first_of_two, Touched(work=True)),
+        (put_off, Touched(work=True)),
     ],
-    ids=["add", "keep", "wake", "job", "hasten", "reopen", "settle"],
+    ids=["add", "keep", "wake", "job", "hasten", "reopen", "settle", "put off"],
 )
 async def test_commits_tell_what_they_touched(
     store: Store, flow: Callable[[UnitOfWork], object], told: Touched

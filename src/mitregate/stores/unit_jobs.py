@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from mitregate.core.jobs import Attempt, Job
+from mitregate.core.jobs import Attempt, Job, JobState
 from mitregate.core.queries import JobQuery
 from mitregate.ports import Claim
 from mitregate.stores.ledger import Table
@@ -48,10 +48,12 @@ class JobTable(Table):
     def settle(self, claim: Claim, job: Job, attempt: Attempt | None) -> bool:
         """Keep *job* as it is after a try, and end the lease, if the lease is still held; say whether it was."""
         held = plain(lease=claim.lease, leased_until=instant(claim.leased_until))
-        if not self._change(self._q.settle_job, _progress(job) | held | {"id": claim.job.id}):
+        waiting = self._q.settle_job(self._connection, **_progress(job) | held | {"id": claim.job.id})
+        if waiting is None:
             return False
-        # Its end may be the turn of the next job in the lane.
-        self._ledger.work = True
+        self._ledger.has_written = True
+        # It is due again, or it is the turn of the next job of that gate in the lane.
+        self._ledger.work |= job.state is JobState.OPEN or int(waiting) > 0
         if attempt is not None:
             values = plain(
                 job_id=job.id,

@@ -54,13 +54,20 @@ SET lease = NULL, leased_until = NULL
 WHERE state = 'open' AND leased_until IS NOT NULL
 
 -- name: settle_job$
--- Keeps a job after a try and ends its lease; no row if the lease is not held any more.
+-- Keeps a job after a try and ends its lease; no row if the lease is not held any more. Says how many jobs of the same
+-- gate and lane have waited for it.
 UPDATE jobs
 SET
     state = :state, rung = :rung, attempts = :attempts, due_at = :due_at, finished_at = :finished_at, note = :note,
     lease = NULL, leased_until = NULL
 WHERE id = :id AND state = 'open' AND lease = :lease AND leased_until = :leased_until
-RETURNING id
+RETURNING (
+    SELECT count(*)
+    FROM jobs AS later /* indexed by jobs_of_gate */
+    WHERE
+        later.gate_id = jobs.gate_id AND later.lane = jobs.lane
+        AND later.state = 'open' AND later.seq > jobs.seq
+)
 
 -- name: add_attempt!
 -- Keeps a try.
