@@ -58,6 +58,37 @@ async def test_keeping_makes_a_new_revision(store: Store) -> None:
         await store.transact(lambda uow: uow.changes.keep(moved))
 
 
+async def test_a_flow_goes_on_with_what_it_has_kept(store: Store) -> None:
+    """Within a flow a change is read as it was added or kept last, and a revision before that is not kept any more."""
+
+    def flow(uow: UnitOfWork) -> None:
+        added = uow.changes.add(change())
+        assert uow.changes.get(added.number) == added
+        uow.changes.keep(replace(added, status=Status.PLANNING))
+        moved = uow.changes.get(added.number)
+        assert moved == replace(added, status=Status.PLANNING, revision=2)
+        uow.changes.keep(replace(moved, status=Status.IMPLEMENTING))
+        uow.changes.keep(replace(moved, status=Status.DECLINED))
+
+    with pytest.raises(Stale):
+        await store.transact(flow)
+    assert await store.read(lambda uow: uow.changes.page(ChangeQuery())) == []
+
+
+async def test_several_changes_are_read_in_one_go(store: Store) -> None:
+    """Changes that were fetched are there when they are asked for, and can be kept; what is not there is not there."""
+    first, second = await store.transact(lambda uow: [uow.changes.add(change()) for _ in range(2)])
+
+    def flow(uow: UnitOfWork) -> None:
+        uow.changes.fetch({first.number, second.number, second.number + 1})
+        assert [uow.changes.get(second.number + place) for place in (-1, 0, 1)] == [first, second, None]
+        uow.changes.keep(replace(second, status=Status.PLANNING))
+
+    await store.transact(flow)
+    found = await store.read(lambda uow: [uow.changes.get(number) for number in (first.number, second.number)])
+    assert found == [first, replace(second, status=Status.PLANNING, revision=2)]
+
+
 async def test_pages_of_changes(store: Store) -> None:
     """Changes are listed newest first, of one status or all, after the one named."""
     statuses = [Status.PLANNING, Status.CLOSED, Status.PLANNING, Status.PLANNING]

@@ -77,6 +77,25 @@ async def test_an_old_revision_is_stale(store: Store) -> None:
     assert await store.read(lambda uow: uow.gates.get("gate")) == gate(version="2", revision=2)
 
 
+async def test_a_flow_keeps_what_it_has_locked_again_and_again(store: Store) -> None:
+    """A gate that was read under lock is kept revision after revision; the one before the last is stale even then."""
+    await store.transact(keep(gate()))
+
+    def flow(uow: UnitOfWork, *, is_stale: bool) -> None:
+        found = uow.gates.of(key())
+        assert found is not None
+        uow.gates.keep(found)
+        uow.gates.keep(replace(found, revision=found.revision + 1, project="kept twice"))
+        if is_stale:
+            uow.gates.keep(found)
+
+    with pytest.raises(Stale):
+        await store.transact(lambda uow: flow(uow, is_stale=True))
+    await store.transact(lambda uow: flow(uow, is_stale=False))
+    kept = await store.read(lambda uow: uow.gates.get("gate"))
+    assert kept == gate(revision=3, project="kept twice")
+
+
 async def test_gates_of_a_change_come_oldest_first(store: Store) -> None:
     """The gates that hold a change are given in the order in which they were added."""
     await store.transact(keep(*(gate(name, number) for number, name in enumerate("cab"))))

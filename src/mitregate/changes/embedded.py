@@ -5,7 +5,7 @@ planning to Awaiting implementation, and inside its window on to Implementing, a
 so. Several deployments may rely on one change; how the last of them ends moves it on.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -71,6 +71,10 @@ class Embedded:
         where = deployment.environment.display_name or deployment.environment.id
         _say(uow, change.number, f"{deployment.display_name} to {where} relies on this change, too.", now)
         return True
+
+    def fetch(self, uow: UnitOfWork, change_keys: Collection[str]) -> None:
+        """Read several changes in one go, before each is asked for."""
+        uow.changes.fetch({number for key in change_keys if (number := _number(key)) is not None})
 
     def look(self, uow: UnitOfWork, change_key: str, deployment: Deployment) -> Standing | None:
         """Say how a change stands, without moving it; None if it cannot be found."""
@@ -241,8 +245,13 @@ def _profile(uow: UnitOfWork, change: Change, deployment: Deployment | None) -> 
 
 
 def _find(uow: UnitOfWork, change_key: str) -> Change | None:
+    number = _number(change_key)
+    return uow.changes.get(number) if number is not None else None
+
+
+def _number(change_key: str) -> int | None:
     try:
-        return uow.changes.get(number_of(change_key))
+        return number_of(change_key)
     except Unknown:
         return None
 

@@ -153,10 +153,11 @@ def wake(act: Act, gate: Gate) -> Gate:
 def wake_due(act: Act) -> int:
     """Settle the gates whose wake time has come, at most `BATCH`; say how many there were."""
     due = act.uow.gates.due(act.now, BATCH)
+    deployments = act.uow.deployments.get_all([gate.key for gate in due])
+    act.ports.changes.fetch(act.uow, {gate.related_to for gate in due if gate.related_to is not None})
     for gate in due:
-        deployment = act.uow.deployments.get(gate.key)
-        if deployment is not None:
-            settle(act, gate, deployment)
+        if gate.key in deployments:
+            settle(act, gate, deployments[gate.key])
     return len(due)
 
 

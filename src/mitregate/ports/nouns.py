@@ -1,6 +1,6 @@
 """The nouns of the store: what a flow reads and keeps inside one transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -170,6 +170,9 @@ class Changes(Protocol):
 
     def get(self, number: int) -> Change | None:
         """Read one change, locked against other transactions where these run beside this one."""
+
+    def fetch(self, numbers: Collection[int]) -> None:
+        """Read several changes in one go, locked likewise, before each is asked for."""
 
     def keep(self, change: Change) -> None:
         """Keep a change in place of its earlier revision (`change.revision`), one higher; `Stale` if that is gone.

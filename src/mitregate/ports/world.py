@@ -1,6 +1,6 @@
 """The world beyond the store: who is told, where changes live, the clock, ids and secrets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -68,6 +68,9 @@ class ChangeSystem(Protocol):
         self, uow: UnitOfWork, change_key: str, deployment: Deployment, assessment: Assessment, now: datetime
     ) -> bool:
         """Let one more deployment rely on a change, if it is open; say whether there is such a change."""
+
+    def fetch(self, uow: UnitOfWork, change_keys: Collection[str]) -> None:
+        """Get ready to be asked about several changes, where that is better done in one go."""
 
     def look(self, uow: UnitOfWork, change_key: str, deployment: Deployment) -> Standing | None:
         """Say how a change stands, without moving it; None if it cannot be found."""

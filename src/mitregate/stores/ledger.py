@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from mitregate.core.changes import Change
 from mitregate.core.deployments import Deployment, DeploymentKey
 from mitregate.core.errors import Stale
 from mitregate.core.feeds import Readings
@@ -14,6 +15,9 @@ from mitregate.stores.dialect import Texts
 
 class Ledger:
     """What one flow has done so far, and what it has found where others write, too.
+
+    What it has locked stays as it is until the transaction ends, unless by the flow itself: the `changes`, which need
+    not be read again, and the `revisions` of gates, which need not be compared by the database.
 
     Beyond the flow, for as long as the transaction lasts, it holds the apps and tokens that were read and the numbers
     that were drawn for changes: on PostgreSQL each question costs a round trip that the whole batch has to wait for.
@@ -50,6 +54,8 @@ class Ledger:
         self.work = False
         self.gates: set[str] = set()
         self.found: dict[DeploymentKey, Deployment | None] = {}
+        self.changes: dict[int, Change] = {}
+        self.revisions: dict[str, int] = {}
         self.ungated: set[DeploymentKey] = set()
 
 

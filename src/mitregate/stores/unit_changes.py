@@ -1,6 +1,6 @@
 """Embedded changes and the audit log in the database."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -26,7 +26,7 @@ class ChangeTable(Table):
         number = numbers.popleft()
         values = _columns(replace(change, number=number)) | {"created_at": instant(change.created_at)}
         self._write(self._q.add_change, values)
-        return replace(change, number=number)
+        return self._locked(replace(change, number=number))
 
     def _draw(self) -> None:
         """Draw numbers for the flows to come: one each at first, then as many again each time.
@@ -40,15 +40,27 @@ class ChangeTable(Table):
 
     def get(self, number: int) -> Change | None:
         """Read one change, locked against other transactions where these run beside this one."""
+        if number in self._ledger.changes:
+            return self._ledger.changes[number]
         row = self._q.change(self._connection, **plain(number=number))
-        return change_of(row) if row else None
+        return self._locked(change_of(row)) if row else None
+
+    def fetch(self, numbers: Collection[int]) -> None:
+        """Read several changes in one go, locked likewise, before each is asked for."""
+        if len(numbers) > 1:
+            rows = self._q.changes_of_numbers(self._connection, **plain(numbers=body(sorted(numbers))))
+            for row in list(rows):
+                self._locked(change_of(row))
 
     def keep(self, change: Change) -> None:
         """Keep a change in place of its earlier revision (`change.revision`), one higher; `Stale` if that is gone."""
         kept = replace(change, revision=change.revision + 1)
-        values = _columns(kept) | {"earlier": change.revision}
-        if not self._change(self._q.keep_change, values):
+        known = self._ledger.changes.get(change.number)
+        if known is not None and known.revision == change.revision:
+            self._write(self._q.keep_locked_change, _columns(kept))
+        elif not self._change(self._q.keep_change, _columns(kept) | {"earlier": change.revision}):
             self._overtaken(f"the change {change.key}")
+        self._locked(kept)
 
         if not kept.is_open:
             self._write(self._q.remove_marks, plain(number=change.number))
@@ -56,7 +68,7 @@ class ChangeTable(Table):
     def open_for(self, mark: str, title: str, app_id: str) -> tuple[Change, bool] | None:
         """Read the open change that bears *mark*, or else one of *title*; say whether it was by the mark; locked."""
         row = self._q.open_change(self._connection, **plain(mark=mark, title=title, app_id=app_id))
-        return (change_of(row[:2]), bool(int(row[2]))) if row else None
+        return (self._locked(change_of(row[:2])), bool(int(row[2]))) if row else None
 
     def is_titled(self, title: str, app_id: str) -> bool:
         """Say whether the app has an open change that is found by *title*."""
@@ -92,6 +104,10 @@ class ChangeTable(Table):
     def comments(self, number: int) -> list[Comment]:
         """Read the remarks on a change, oldest first."""
         return [comment_of(row) for row in self._q.comments(self._connection, **plain(number=number))]
+
+    def _locked(self, change: Change) -> Change:
+        self._ledger.changes[change.number] = change
+        return change
 
 
 class AuditLog(Table):

@@ -32,13 +32,14 @@ class GateTable(Table):
         """Read the current gate of a deployment, locked against other transactions where these run beside this one."""
         row = self._q.gate_of(self._connection, **key_values(key))
         if row:
-            return gate_of(row)
+            return self._locked(gate_of(row))
         self._ledger.ungated.add(key)
         return None
 
     def of_change(self, change_key: str) -> list[Gate]:
         """Read the gates that hold a change, oldest first, locked likewise."""
-        return [gate_of(row) for row in self._q.gates_of_change(self._connection, **plain(change_key=change_key))]
+        rows = self._q.gates_of_change(self._connection, **plain(change_key=change_key))
+        return [self._locked(gate_of(row)) for row in rows]
 
     def sharing(self, change_key: str) -> list[Gate]:
         """Read the gates of a change, oldest first, not locked: where the change is, they hold still enough."""
@@ -47,20 +48,23 @@ class GateTable(Table):
     def held_at(self, place: str) -> list[Gate]:
         """Read the held gates of one place, oldest first, locked likewise, after all who read them so before."""
         self._q.take_turns(self._connection, **plain(what=f"place {place}"))
-        return [gate_of(row) for row in self._q.gates_at_place(self._connection, **plain(place=place))]
+        rows = self._q.gates_at_place(self._connection, **plain(place=place))
+        return [self._locked(gate_of(row)) for row in rows]
 
     def due(self, now: datetime, limit: int) -> list[Gate]:
         """Read held gates whose wake time has come, most overdue first, locked likewise."""
         values = plain(now=instant(now), limit=limit)
         rows = list(self._q.due_gates(self._connection, **values))  # all of them, before one cannot be read
-        return [gate_of(row) for row in rows]
+        return [self._locked(gate_of(row)) for row in rows]
 
     def keep(self, gate: Gate) -> None:
         """Keep a gate in place of its earlier revision (`gate.revision`), one higher; `Stale` if that is gone."""
         kept = replace(gate, revision=gate.revision + 1)
-        if not self._change(self._q.keep_gate, _columns(kept) | {"earlier": gate.revision}):
+        if self._ledger.revisions.get(gate.id) == gate.revision:
+            self._write(self._q.keep_locked_gate, _columns(kept))
+        elif not self._change(self._q.keep_gate, _columns(kept) | {"earlier": gate.revision}):
             self._overtaken("this gate")
-        self._note(kept)
+        self._note(self._locked(kept))
 
     def wake_all(self, at: datetime) -> None:
         """Let every held gate wake at *at*, if it does not wake sooner: something has changed that bears on all."""
@@ -101,6 +105,10 @@ class GateTable(Table):
             ),
         )
         return [gate_of(row) for row in rows]
+
+    def _locked(self, gate: Gate) -> Gate:
+        self._ledger.revisions[gate.id] = gate.revision
+        return gate
 
     def _note(self, gate: Gate) -> None:
         self._ledger.gates.add(gate.id)

@@ -18,6 +18,22 @@ FROM changes
 WHERE number = :number
 /* for update */
 
+-- name: changes_of_numbers
+-- Reads the changes with the numbers in a JSON array, under lock.
+SELECT number, body
+FROM changes
+WHERE number IN (SELECT CAST(wanted.value AS bigint) FROM texts_of(:numbers) AS wanted)
+ORDER BY number
+/* for update */
+
+-- name: keep_locked_change!
+-- Keeps a change in place of the revision that is locked.
+UPDATE changes
+SET
+    title = :title, is_open = :is_open, twin = :twin, status = :status,
+    revision = :revision, updated_at = :updated_at, body = :body
+WHERE number = :number
+
 -- name: keep_change$
 -- Keeps a change in place of its earlier revision; no row if that is gone.
 UPDATE changes

@@ -72,6 +72,14 @@ SET
 WHERE id = :id AND revision = :earlier
 RETURNING id
 
+-- name: keep_locked_gate!
+-- Keeps a gate in place of the revision that is locked.
+UPDATE gates
+SET
+    stage = :stage, status = :status, change_key = :change_key, place = :place,
+    since = :since, wake_at = :wake_at, revision = :revision, body = :body
+WHERE id = :id
+
 -- name: wake_gates!
 -- Lets every held gate wake at an instant, if it does not wake sooner.
 UPDATE gates
