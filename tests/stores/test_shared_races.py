@@ -235,7 +235,7 @@ async def test_who_joins_after_one_approved_is_covered_if_the_same(race: Race) -
 async def test_nobody_approves_who_was_not_shown(race: Race) -> None:
     """What joins with other commits, after an approver looked and before the approval, is not approved unseen."""
     key = await race.begins(record(1))
-    seen = (await race.store.read(lambda uow: ask.change(uow, key, ROOT))).digest
+    seen = (await race.store.read(lambda uow: ask.change(uow, key, ROOT, race.ports.changes))).digest
     _, refused = await race.meet(race.submits(record(2, associations=OTHERWISE)), race.approves(key, seen))
     assert isinstance(refused, Stale)
     assert refused.message == f"What is to be deployed, or when, changed after {key} was shown to you."
