@@ -11,6 +11,7 @@ from mitregate.core.announcements import Announcement
 from mitregate.core.approvals import Approval, sight
 from mitregate.core.audit import Entry
 from mitregate.core.changes import TRANSITIONS, Change, ChangeType, Status, Transition, number_of
+from mitregate.core.conflicts import Conflict
 from mitregate.core.feeds import Condition
 from mitregate.core.gates import Gate, GatingStatus, ReasonCode, Stage
 from mitregate.core.jobs import Attempt, Job, JobState
@@ -48,10 +49,14 @@ class Ballot(Struct, frozen=True, kw_only=True):
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """A gate on the board; `untold` is why its app does not know how it stands, if nobody will tell it any more."""
+    """A gate on the board; `untold` is why its app does not know how it stands, if nobody will tell it any more.
+
+    `conflicts` are those of its change, as long as that is to be approved.
+    """
 
     gate: Gate
     ballot: Ballot | None = None
+    conflicts: tuple[Conflict, ...] = ()
     untold: str = ""
 
 
@@ -106,7 +111,7 @@ class GatePage(Struct, frozen=True, kw_only=True):
     history: tuple[tuple[int, Entry], ...]
 
 
-def read_board(uow: UnitOfWork, principal: Principal, before: str | None, now: datetime) -> Board:
+def read_board(uow: UnitOfWork, principal: Principal, before: str | None, now: datetime, system: ChangeSystem) -> Board:
     """Read the first page as it is *now*; *before* is the id of the last waiting gate of the page before."""
     principal.require(Permission.VIEW)
     query = GateQuery(stage=Stage.HELD, status=GatingStatus.AWAITING, before=before, limit=PAGE + 1)
@@ -125,8 +130,8 @@ def read_board(uow: UnitOfWork, principal: Principal, before: str | None, now: d
     frozen = rules.freezes(uow, now, principal)
     conditions = [one.condition for one in frozen if one.condition is not None]
     return Board(
-        waiting=tuple(_row(uow, principal, gate) for gate in waiting[:PAGE]),
-        others=tuple(_row(uow, principal, gate) for gate in others),
+        waiting=tuple(_row(uow, principal, gate, system) for gate in waiting[:PAGE]),
+        others=tuple(_row(uow, principal, gate, system) for gate in others),
         older=waiting[PAGE - 1].id if len(waiting) > PAGE else None,
         freezes=tuple(one for one in frozen if one.holds is not None),
         troubled=tuple(one for one in conditions if one.failing_since is not None),
@@ -158,13 +163,13 @@ def _other_type(principal: Principal, change: Change) -> ChangeType | None:
     return ChangeType.NORMAL if change.type is ChangeType.EMERGENCY else ChangeType.EMERGENCY
 
 
-def read_gate(uow: UnitOfWork, principal: Principal, gate_id: str) -> GatePage:
+def read_gate(uow: UnitOfWork, principal: Principal, gate_id: str, system: ChangeSystem) -> GatePage:
     """Read what the page of a gate shows; refused as by `ask.gate`."""
     gate = ask.gate(uow, gate_id, principal)
     jobs = uow.jobs.page(JobQuery(gate_id=gate_id))
     may_audit = Permission.AUDIT in principal.permissions
     return GatePage(
-        row=_row(uow, principal, gate),
+        row=_row(uow, principal, gate, system),
         found=FOUND[gate.found] if gate.found is not None else "",
         deliveries=tuple(_told(uow, job) for job in jobs),
         history=tuple(uow.audit.page(AuditQuery(subject=gate_id))) if may_audit else (),
@@ -176,7 +181,7 @@ def _told(uow: UnitOfWork, job: Job) -> Told:
     return Told(job=job, attempts=tuple(uow.jobs.attempts(job.id)), status=status)
 
 
-def _row(uow: UnitOfWork, principal: Principal, gate: Gate) -> Row:
+def _row(uow: UnitOfWork, principal: Principal, gate: Gate, system: ChangeSystem) -> Row:
     if gate.stage is not Stage.HELD:
         return Row(gate=gate)
     row = Row(gate=gate, untold=_untold(uow, gate))
@@ -186,7 +191,8 @@ def _row(uow: UnitOfWork, principal: Principal, gate: Gate) -> Row:
         return row
     seen = ask.shown_of(uow, change, uow.gates.sharing(change.key))
     may_approve = any(reason.code in UNAPPROVED for reason in gate.verdict.reasons)
-    return replace(row, ballot=_ballot(principal, change, seen, may_approve=may_approve))
+    conflicts = system.conflicts(uow, change.key) if may_approve else ()
+    return replace(row, ballot=_ballot(principal, change, seen, may_approve=may_approve), conflicts=conflicts)
 
 
 def _ballot(principal: Principal, change: Change, seen: tuple[str, ...], *, may_approve: bool) -> Ballot:

@@ -55,9 +55,10 @@ class PlanForm(Form, frozen=True, kw_only=True):
 @get("/")
 async def show_board(office: Desk, visitor: Guest, said: Said = "", before: FromQuery[str | None] = None) -> Template:
     """Show what waits."""
-    board = await office.read(read_board, visitor.principal, before, office.ports.now())
+    ports = office.ports
+    board = await office.read(read_board, visitor.principal, before, ports.now(), ports.changes)
     if await refresh(office, (row.gate for row in (*board.waiting, *board.others))):
-        board = await office.read(read_board, visitor.principal, before, office.ports.now())
+        board = await office.read(read_board, visitor.principal, before, ports.now(), ports.changes)
     return render(
         "board.html",
         visitor=visitor,
@@ -83,7 +84,7 @@ async def show_change(office: Desk, visitor: Guest, key: FromPath[str], said: Sa
 async def show_gate(office: Desk, visitor: Guest, gate_id: FromPath[str], said: Said = "") -> Template:
     """Show a gate."""
     explanation = await explained(office, visitor.principal, gate_id)
-    page = await office.read(read_gate, visitor.principal, gate_id)
+    page = await office.read(read_gate, visitor.principal, gate_id, office.ports.changes)
     return render(
         "gate.html", visitor=visitor, said=SAID.get(said), page=page, explanation=explanation, now=office.ports.now()
     )
