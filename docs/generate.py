@@ -302,6 +302,10 @@ def tokens() -> str:
             "the days given, or until it is revoked",
         ),
         people.TokenKind.SESSION: ("a person on the pages, as a cookie", spell(admit.SESSION_LIFE)),
+        people.TokenKind.FEED: (
+            "reading the calendar, in its address",
+            "the days given, or until it is revoked",
+        ),
         people.TokenKind.SETUP: (
             "making the first user, once",
             "until that is done or the server starts again",

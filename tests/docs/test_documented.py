@@ -16,6 +16,7 @@ from mitregate.cli.exits import EXITS, INTERRUPTED, NO, NOBODY_LISTENS, OK
 from mitregate.cli.program import program
 from mitregate.core import approvals, audit, changes, control, deployments, gates, installations, jobs, people
 from mitregate.core.errors import MitregateError
+from mitregate.flows import publish
 from mitregate.settings import CONFIG, PREFIX, Settings
 from mitregate.web.api_server import PROBES
 from mitregate.web.connect_views import ConnectState
@@ -47,6 +48,7 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (Reception, REFERENCE + "connect.md"),
     (jobs.JobState, REFERENCE + "callbacks.md"),
     (jobs.Result, REFERENCE + "callbacks.md"),
+    (publish.Content, "docs/howto/calendar-files.md"),
     (people.AppKind, REFERENCE + "access.md"),
     (people.Permission, REFERENCE + "access.md"),
     (people.Role, REFERENCE + "access.md"),

@@ -12,7 +12,7 @@ from mitregate.core.feeds import checked, freezes_in, spans_in, still_to_come
 from mitregate.core.people import Permission
 from mitregate.core.recurrence import zone_of
 from mitregate.core.rulebook import FreezeRule, HolidaySet, Rulebook
-from mitregate.core.times import DAY, Times, periods
+from mitregate.core.times import DAY, YEARS, Times, periods
 from mitregate.flows.act import Act
 from mitregate.flows.rules import check, replace_part
 from mitregate.wire.icalendar import CalendarFile
@@ -83,8 +83,7 @@ def import_holidays(act: Act, file: CalendarFile, name: str, *, is_dry: bool = F
     """
     act.principal.require(Permission.PLAN)
     first = datetime(act.now.year, 1, 1, tzinfo=UTC)
-    last = datetime(act.now.year + HOLIDAY_YEARS, 1, 1, tzinfo=UTC)
-    found = [_days(one, first, last) if is_whole_days(one) else () for one in file.times]
+    found = [_days(one, first) if is_whole_days(one) else () for one in file.times]
     days = tuple(sorted({day for some in found for day in some}))
     if not days:
         message = f"Of the {len(file.times)} events in the calendar none is a whole day from this year on."
@@ -110,10 +109,11 @@ def _with(book: Rulebook, section: str, part: FreezeRule | HolidaySet) -> Rulebo
     return replace(book, **{section: tuple(parts)})
 
 
-def _days(times: Times, first: datetime, last: datetime) -> tuple[date, ...]:
-    """Give the days of *times* between two instants, each by the calendar of its zone."""
+def _days(times: Times, first: datetime) -> tuple[date, ...]:
+    """Give the days of *times* from *first* on, each by the calendar of its zone; of what comes again so many years."""
     zone = zone_of(times.zone)
-    spans = [span for period in periods("", times) for span in period.between(first, last - timedelta(seconds=1))]
+    last = first.replace(year=first.year + HOLIDAY_YEARS if times.comes_again else YEARS.stop - 1)
+    spans = [span for period in periods("", times) for span in period.between(first, last)]
     edges = [(span.start.astimezone(zone), span.end.astimezone(zone)) for span in spans if span.start and span.end]
     found = (begin.date() + DAY * number for begin, end in edges for number in range((end - begin).days + 1))
     return tuple(day for day in found if first.year <= day.year < last.year)
