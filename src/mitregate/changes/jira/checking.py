@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mitregate.changes.jira.inquiry import Inquiry, Stopped, get, get_list
 from mitregate.changes.jira.surveying import survey_fields, survey_form, survey_permissions, survey_statuses
-from mitregate.changes.jira.talk import DESK, api, complaint, prove, understanding, who_asks
+from mitregate.changes.jira.talk import DESK, GATEWAY, api, ask, complaint, prove, understanding, who_asks
 from mitregate.core.connections import Access, Fault, Layout, Report, fold
 from mitregate.core.errors import Unsettled
 from mitregate.wire.http import Conversation
@@ -54,9 +54,11 @@ def check(access: Access) -> Conversation[Report]:
 
 def _server(inquiry: Inquiry) -> Conversation[Server]:
     access = inquiry.access
-    reply = yield from inquiry.need(
-        get(access, f"{api(access)}/serverInfo", "say what runs there", ABSENT), Fault.NOT_JIRA
-    )
+    is_gateway = GATEWAY in access.connection.base_url
+    # Whoever is there says so to strangers: nothing is shown to what is no Jira.
+    path, what = f"{api(access)}/serverInfo", "say what runs there"
+    asked = ask(access, "GET", path, what=what, takes=ABSENT, as_stranger=not is_gateway)
+    reply = yield from inquiry.need(asked, Fault.LOGIN_REFUSED if is_gateway else Fault.NOT_JIRA)
     other = "Data Center" if access.is_cloud else "Cloud"
     if reply.status == 404:
         message = f"There is no Jira {'Cloud' if access.is_cloud else 'Data Center'} at {access.connection.base_url}."

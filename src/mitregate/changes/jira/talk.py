@@ -42,7 +42,14 @@ GATEWAY = "/ex/jira/"
 
 
 def ask(
-    access: Access, method: str, path: str, body: bytes = b"", *, what: str, takes: frozenset[int] = frozenset()
+    access: Access,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    *,
+    what: str,
+    takes: frozenset[int] = frozenset(),
+    as_stranger: bool = False,
 ) -> Conversation[Reply]:
     """Ask a Jira something.
 
@@ -53,6 +60,7 @@ def ask(
         body: JSON, or nothing.
         what: what this is to do, in words that follow "may not" and "to".
         takes: refusals that whoever asks reads for himself.
+        as_stranger: whether to show no credentials.
 
     Returns:
         A reply that begins with 2, or is one of *takes*.
@@ -61,12 +69,8 @@ def ask(
         Misconfigured: the login is refused, it is not allowed, or Jira refuses the request.
         Unreachable: no reply, or one that asks to try again later.
     """
-    reply = yield Request(
-        method=method,
-        url=access.connection.base_url + path,
-        headers=_headers(access, path, has_body=bool(body)),
-        body=body,
-    )
+    headers = _headers(path, has_body=bool(body)) | ({} if as_stranger else {"authorization": access.proof})
+    reply = yield Request(method=method, url=access.connection.base_url + path, headers=headers, body=body)
     _check(access, reply, what, takes)
     return reply
 
@@ -117,8 +121,8 @@ def refusal(access: Access, reply: Reply, what: str) -> str:
     return f"{access.connection.name} refused to {what}: {complaint(access, reply) or f'HTTP {reply.status}.'}"
 
 
-def _headers(access: Access, path: str, *, has_body: bool) -> dict[str, str]:
-    headers = {"accept": "application/json", "authorization": access.proof, "user-agent": USER_AGENT}
+def _headers(path: str, *, has_body: bool) -> dict[str, str]:
+    headers = {"accept": "application/json", "user-agent": USER_AGENT}
     headers |= {"content-type": "application/json"} if has_body else {}
     # Data Center calls parts of the service desk's API experimental, and demands to be told that we know.
     return headers | ({"x-experimentalapi": "opt-in"} if path.startswith(DESK) else {})
