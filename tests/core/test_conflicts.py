@@ -76,8 +76,8 @@ def test_a_plan_has_an_edge(span: tuple[float | None, float | None], expected: b
 
 def test_a_service_is_found_by_a_mark() -> None:
     """Changes are found by a mark for each service that they concern, short, and never one of a deployment."""
-    marks = {mark_of(name) for name in ("checkout", "Checkout", "", "x" * 255)}
-    assert len(marks) == 4
+    marks = {mark_of(name) for name in ("checkout", "Checkout", "", "x" * 255, "\ud800")}
+    assert len(marks) == 5
     assert all(one.startswith("concerns ") and len(one) == 41 for one in marks)
     assert not mark(deployment()).startswith("concerns ")
 

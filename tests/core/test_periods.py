@@ -157,3 +157,35 @@ def test_a_period_begins_and_ends_with_the_year_of_utc() -> None:
         now = datetime(2026, 12, 31, hour, tzinfo=UTC)
         assert period.at(now) == Window(start=now.replace(hour=0), end=datetime(2027, 1, 1, tzinfo=UTC) - TICK)
         assert period.next_start(now) == datetime(2027, 12, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (utc(2, 1), utc(2, 2), True),
+        (utc(2, 2), utc(2, 3), True),
+        (utc(2, 2) + TICK, utc(2, 3), False),
+        (utc(2, 0), utc(2, 1), True),
+        (utc(2, 0), utc(2, 1) - TICK, False),
+        (None, utc(2, 1), True),
+        (None, utc(2, 1) - TICK, False),
+        (utc(2, 2), None, True),
+        (utc(2, 2) + TICK, None, False),
+        (None, None, True),
+    ],
+)
+def test_a_window_meets_a_time(start: datetime | None, end: datetime | None, expected: bool) -> None:
+    """A window meets a time with which it has an instant in common; the edges of both are part of them."""
+    assert Window(start=start, end=end).meets(utc(2, 1), utc(2, 2)) is expected
+
+
+def test_all_spans_of_a_time_are_given() -> None:
+    """Between two instants there are the one span, those listed and those that come again that meet it, no others."""
+    once, late = Window(start=utc(2, 10), end=utc(2, 11)), Window(start=utc(2, 15), end=utc(2, 16))
+    listed = agenda([(utc(2, 12), utc(2, 13), ""), (utc(9, 12), utc(9, 13), "")])
+    period = Period(name="all", window=once, recurrence=NIGHTLY, agenda=listed)
+    night = [Window(start=utc(day, 22), end=utc(day + 1, 6)) for day in (1, 2)]
+    assert period.between(utc(2, 6), utc(2, 22)) == [once, Window(start=utc(2, 12), end=utc(2, 13)), *night]
+    assert period.between(utc(2, 7), utc(2, 9)) == []
+    assert Period(name="once", window=late).between(utc(2, 1), utc(2, 9)) == []
+    assert Period(name="never").between(utc(2, 1), utc(2, 9)) == []
