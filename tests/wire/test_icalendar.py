@@ -1,26 +1,19 @@
 # ruff: noqa: DTZ001 - local times have no offset
 """Calendar files as programs write them, and what their events say of when."""
 
-import contextlib
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from mitregate.core.calendar import Calendar, Freeze
-from mitregate.core.errors import Malformed, Refused, TooLarge
+from mitregate.core.errors import Malformed
 from mitregate.core.feeds import freezes_in
 from mitregate.core.times import Times
-from mitregate.wire.icalendar import EVENTS_LIMIT, SIZE_LIMIT, read_calendar
+from mitregate.wire.icalendar import read_calendar
 from mitregate.wire.icalendar_events import is_whole_days
-from tests.wire.calendars import calendar, sample
+from tests.wire.calendars import calendar, only, sample
 
 BERLIN = "Europe/Berlin"
 NEW_YORK = "America/New_York"
-MINUTE = timedelta(minutes=1)
 
 
 def local(*parts: int) -> datetime:
@@ -31,12 +24,6 @@ def local(*parts: int) -> datetime:
 def day(year: int, month: int, number: int) -> datetime:
     """Give the last instant of a day."""
     return datetime(year, month, number, 23, 59, 59, 999_999)
-
-
-def only(data: bytes, zone: str = "") -> Times:
-    """Read the times of a calendar with one event."""
-    (times,) = read_calendar(data, zone).times
-    return times
 
 
 # --- as programs write them ---
@@ -244,188 +231,9 @@ def test_zones_that_nobody_knows_are_refused(described: str) -> None:
     assert refusal.value.message == "The event 2 (Standup) cannot be used: The time zone 'Home' is not known."
 
 
-# --- what is refused ---
-
-
-@pytest.mark.parametrize(
-    ("event", "why"),
-    [
-        ("SUMMARY:a", "it has no DTSTART"),
-        ("DTSTART:2026", "its DTSTART cannot be read"),
-        ("DTSTART:00010101T000000Z", "its DTSTART is no date and time from 1900 to 9000"),
-        ("DTSTART;VALUE=PERIOD:20260105T090000Z/PT1H", "its DTSTART is no date and time"),
-        ("DTSTART:20260105T090000Z\nDTSTART:20260105T090000Z", "it has DTSTART more than once"),
-        ("DTSTART:20260105T090000Z\nDTEND:20260105T080000Z", "it ends before it begins"),
-        ("DTSTART:20260105T090000Z\nDURATION:-PT1H", "it ends before it begins"),
-        ("DTSTART:20260105T090000Z\nDURATION:soon", "its DURATION cannot be read"),
-        ("DTSTART:20260105T090000Z\nDTEND;VALUE=DATE:20260106", "is a date, and the other one a time"),
-        (
-            "DTSTART:20260105T090000Z\nDURATION:PT1H\nRRULE:FREQ=HOURLY",
-            "'FREQ=HOURLY' cannot be used: FREQ must be one of",
-        ),
-        ("DTSTART:20260105T090000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;INTERVAL=0", "INTERVAL must be from 1"),
-        ("DTSTART:20260105T090000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\nRRULE:FREQ=WEEKLY", "RRULE more than once"),
-        ("DTSTART:20260105T090000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\nEXRULE:FREQ=WEEKLY", "it has an EXRULE"),
-        ("DTSTART:20260105T090000Z\nDURATION:P400D\nRRULE:FREQ=DAILY", "a year at most"),
-        ("DTSTART:20260105T090000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\nEXDATE:x", "its EXDATE cannot be read"),
-        ("DTSTART:20260105T090000Z\nRECURRENCE-ID;RANGE=THISANDFUTURE:20260105T090000Z", "changes all that follow"),
-        ("DTSTART:20260105T090000Z\nDURATION:PT1H\nno colon here", "its text cannot be read"),
-    ],
-)
-def test_events_that_cannot_be_kept_to_are_refused(event: str, why: str) -> None:
-    """What an event says is kept to, or the file is refused, with the event and the reason."""
-    with pytest.raises(Malformed) as refusal:
-        read_calendar(calendar("DTSTART:20260101T000000Z\nDURATION:PT1H", f"SUMMARY:Bad one\n{event}"))
-    assert refusal.value.message.startswith("The event 2 (") or event == "SUMMARY:a"
-    assert why in refusal.value.message
-    assert refusal.value.advice() == "Correct it where the calendar is kept, or take it out of there."
-
-
-@pytest.mark.parametrize(
-    ("data", "why"),
-    [
-        (b"", "there is no VCALENDAR in it"),
-        (b"<!DOCTYPE html><html><body>Sign in</body></html>", ""),
-        (b"\xff\xfe", "it is not UTF-8"),
-        (b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n", "it breaks off inside of VCALENDAR"),
-        (calendar("DTSTART:20260101T000000Z")[:-17], "it breaks off inside of VCALENDAR"),
-        (b"BEGIN:VCALENDAR\r\nEND:VEVENT\r\n", "END:VEVENT ends nothing"),
-        (b"END:VCALENDAR\r\n", "END:VCALENDAR ends nothing"),
-        (b"BEGIN:VEVENT\r\nDTSTART:20260101T000000Z\r\nEND:VEVENT\r\n", "there is no VCALENDAR in it"),
-        (b"BEGIN:VCALENDAR\r\n" * 6, "too deeply"),
-    ],
-)
-def test_what_is_no_calendar_is_refused(data: bytes, why: str) -> None:
-    """A page to sign in, a file that breaks off, and whatever else is no calendar never passes for an empty one."""
-    with pytest.raises(Malformed, match="This is no iCalendar file") as refusal:
-        read_calendar(data)
-    assert why in refusal.value.message
-    assert refusal.value.advice()
-
-
-def test_there_are_limits() -> None:
-    """A file that is too large, or has too many events, is refused with the limit."""
-    with pytest.raises(TooLarge, match=f"more than {SIZE_LIMIT} bytes"):
-        read_calendar(calendar("DTSTART:20260101T000000Z\nDESCRIPTION:" + "x" * SIZE_LIMIT))
-    with pytest.raises(TooLarge, match=f"has {EVENTS_LIMIT + 1} events; at most {EVENTS_LIMIT} are taken"):
-        read_calendar(calendar(*["DTSTART:20260101T000000Z"] * (EVENTS_LIMIT + 1)))
-
-
 def test_nothing_is_remembered_from_file_to_file() -> None:
     """What one file calls a zone means nothing in another."""
     event = "DTSTART;TZID=Home:20260105T090000\nDURATION:PT1H"
     assert only(calendar(event, head=zone(SUMMER, WINTER))).zone == BERLIN
     with pytest.raises(Malformed, match="'Home' is not known"):
         read_calendar(calendar(event))
-
-
-LINES = [
-    "BEGIN:VEVENT",
-    "END:VEVENT",
-    "BEGIN:VTIMEZONE",
-    "END:VTIMEZONE",
-    "BEGIN:X-ODD",
-    "END:X-ODD",
-    "TZID:Home",
-    "DTSTART:20260101T000000Z",
-    "DTSTART;TZID=Home:20260101T000000",
-    "DTSTART;VALUE=DATE:20260101",
-    "DTSTART;VALUE=TIME:101010",
-    "DTEND:20260102T000000",
-    "DURATION:PT1H",
-    "DURATION:P999999999D",
-    "RRULE:FREQ=DAILY",
-    "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
-    "RRULE:UNTIL=x",
-    "RRULE:",
-    "RDATE:20260103T000000Z,20260104",
-    "RDATE:",
-    "RDATE;VALUE=PERIOD:20260103T000000Z/PT1H",
-    "EXDATE:20260101T000000Z",
-    "EXDATE;TZID=Europe/Berlin:20260101T000000",
-    "RECURRENCE-ID:20260101T000000Z",
-    "UID:a",
-    "STATUS:CANCELLED",
-    "SUMMARY;LANGUAGE=de:Ä",
-    "CATEGORIES:a,b",
-    "FREEBUSY:20260101T000000Z/PT1H",
-    'ATTENDEE;CN="x:mailto:a@b',
-    "GEO:1",
-    "TRIGGER:x",
-    "TZOFFSETTO:x",
-    " folded",
-    ";",
-    ":",
-    "\x00",
-]
-
-
-@settings(max_examples=300)
-@given(st.lists(st.sampled_from(LINES) | st.text(max_size=20), max_size=12))
-def test_whatever_is_in_a_file_it_is_read_or_refused(lines: list[str]) -> None:
-    """No file makes anything else than times that can be computed with, or a refusal."""
-    text = "\r\n".join(["BEGIN:VCALENDAR", "BEGIN:VEVENT", *lines, "END:VEVENT", "END:VCALENDAR"])
-    times: tuple[Times, ...] = ()
-    with contextlib.suppress(Refused):
-        times = read_calendar(text.encode(errors="replace")).times
-    for freeze in freezes_in("f", times, ""):
-        freeze.next_edge(datetime(2026, 1, 1, tzinfo=UTC))
-
-
-# --- an oracle ---
-
-
-def first_shown(minutes: list[datetime], zone: ZoneInfo, moment: datetime) -> datetime:
-    """Find when a clock on the wall first shows *moment* or more, by looking at it every minute."""
-    return next(at for at in minutes if at.astimezone(zone).replace(tzinfo=None) >= moment)
-
-
-def weekly(first: datetime, weekdays: set[int], days: int) -> Iterator[datetime]:
-    """Give the starts of a week's days at the time of *first*."""
-    return (first + timedelta(days=n) for n in range(days) if (first + timedelta(days=n)).weekday() in weekdays)
-
-
-TURNS = [
-    (BERLIN, date(2026, 3, 29)),
-    (BERLIN, date(2026, 10, 25)),
-    (NEW_YORK, date(2026, 3, 8)),
-    ("Australia/Lord_Howe", date(2026, 4, 5)),
-    ("Asia/Kolkata", date(2026, 5, 3)),
-]
-DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-
-
-@settings(max_examples=40)
-@given(
-    st.sampled_from(TURNS),
-    st.integers(0, 24 * 60 - 1),
-    st.integers(1, 30 * 60),
-    st.sets(st.integers(0, 6), min_size=1),
-    st.tuples(st.integers(0, 9), st.integers(0, 9)),
-)
-def test_a_calendar_freezes_the_minutes_that_an_oracle_finds(
-    where: tuple[str, date], minute_of_day: int, length: int, weekdays: set[int], others: tuple[int, int]
-) -> None:
-    """Around changes of the clocks every minute is frozen, or not, as looking at a clock on the wall tells."""
-    name, turn = where
-    first = datetime.combine(turn - timedelta(days=6), datetime.min.time()) + minute_of_day * MINUTE
-    never, also = first + timedelta(days=others[0]), first + timedelta(days=others[1], minutes=7)
-    weekdays = weekdays | {first.weekday()}
-    event = "\n".join(
-        [
-            f"DTSTART;TZID={name}:{first:%Y%m%dT%H%M%S}",
-            f"DTEND;TZID={name}:{first + length * MINUTE:%Y%m%dT%H%M%S}",
-            f"RRULE:FREQ=WEEKLY;BYDAY={','.join(DAYS[n] for n in sorted(weekdays))}",
-            f"EXDATE;TZID={name}:{never:%Y%m%dT%H%M%S}",
-            f"RDATE;TZID={name}:{also:%Y%m%dT%H%M%S}",
-        ]
-    )
-    begin = datetime.combine(turn - timedelta(days=8), datetime.min.time(), UTC)
-    minutes = [begin + number * MINUTE for number in range(17 * 24 * 60)]
-    starts = {*weekly(first, weekdays, 12), also} - {never}
-    zone = ZoneInfo(name)
-    held = [(first_shown(minutes, zone, at), first_shown(minutes, zone, at + length * MINUTE)) for at in starts]
-    frozen = Calendar(freezes=freezes_in("f", read_calendar(calendar(event)).times, ""))
-    assert all(isinstance(freeze, Freeze) for freeze in frozen.freezes)
-    for minute in minutes[: 11 * 24 * 60 : 3]:
-        assert bool(frozen.freezes_now(minute)) == any(start <= minute <= end for start, end in held), minute

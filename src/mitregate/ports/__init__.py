@@ -4,13 +4,13 @@ A *flow* is a plain function over a unit of work, the store inside one transacti
 so a store may run one again. The doors await `Store.transact(flow)` or `Store.read(flow)`.
 """
 
+from mitregate.ports.feeds import Feeds
 from mitregate.ports.nouns import (
     Apps,
     Audit,
     Changes,
     Claim,
     Deployments,
-    Feeds,
     Gates,
     Hosts,
     Jobs,

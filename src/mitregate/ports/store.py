@@ -5,7 +5,8 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from mitregate.ports.nouns import Apps, Audit, Changes, Deployments, Feeds, Gates, Hosts, Jobs, People, Rules
+from mitregate.ports.feeds import Feeds
+from mitregate.ports.nouns import Apps, Audit, Changes, Deployments, Gates, Hosts, Jobs, People, Rules
 
 T = TypeVar("T")
 
