@@ -154,3 +154,11 @@ async def test_the_audit_log_is_read_backwards(store: Store) -> None:
     assert await store.read(lambda uow: uow.audit.page(AuditQuery(subject="a", before=numbers[0]))) == [found[2]]
     assert await store.read(lambda uow: uow.audit.page(AuditQuery(limit=1))) == [found[0]]
     assert await store.read(lambda uow: uow.audit.page(AuditQuery(subject="none"))) == []
+
+
+async def test_what_a_simulation_looks_at_can_be_read(store: Store) -> None:
+    """What else is looked at under a lock can be read in a transaction that only reads, which takes none."""
+    assert await store.read(lambda uow: uow.gates.held_at("nowhere")) == []
+    assert await store.read(lambda uow: uow.changes.opened_of("none", NOW)) == 0
+    assert await store.read(lambda uow: uow.changes.open_for("mark", "title", "app")) is None
+    assert await store.read(lambda uow: uow.gates.history("nowhere")) == ()
