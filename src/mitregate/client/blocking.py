@@ -84,7 +84,9 @@ class Client:
 
         Args:
             submitted: one deployment or several; or the body of the request as it is, JSON or what is to become JSON.
-            properties: names and values, five at most, by which these deployments can be deleted later.
+            properties: names and values, five at most, by which these deployments can be deleted later. Mitregate
+                heeds some: `changeRequest` names the change that they rely on, such as CHG-7, `changeType` asks for a
+                type of change, `runbook` says that they are runs of a runbook.
             product: what submits, such as a tool and its version.
         """
         return self._perform(self._caller.submit(submitted, properties, product))
