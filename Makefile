@@ -11,7 +11,7 @@ CODE := src tests benchmarks
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: help setup run demo setup-dev browser clients test check quality format format-check lint types laws docs docs-check bench bench-smoke mutate lock news clean
+.PHONY: help setup run demo setup-dev browser clients test check quality format format-check lint types laws docs docs-check bench bench-smoke mutate contract lock news clean
 
 ## help: list the targets
 help:
@@ -92,6 +92,10 @@ mutate: $(INSTALLED_DEV)
 	rm -rf mutants
 	CI=1 TZ=Pacific/Kiritimati $(BIN)/mutmut run
 	$(BIN)/mutmut results
+
+## contract: compare what we ask of a Jira with Atlassian's descriptions of it, in the folder JIRA_OPENAPI if there is one
+contract: $(INSTALLED_DEV)
+	@$(BIN)/python -m tests.changes.contract $(JIRA_OPENAPI)
 
 ## lock: choose the newest versions pyproject.toml admits, and write the lock files anew
 lock: $(INSTALLED_DEV)

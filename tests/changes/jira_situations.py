@@ -1,8 +1,9 @@
 """What the tests of the change system "jira" have in common: flavours, connections, drafts, and a layout found out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -10,10 +11,14 @@ from mitregate.changes.jira.checking import check
 from mitregate.core.calendar import Window
 from mitregate.core.changes import ChangeType
 from mitregate.core.connections import Access, Connection, Kind, Layout
+from mitregate.core.errors import Unreachable
 from mitregate.core.risk import Risk
+from mitregate.wire.http import Conversation, Reply, Request
 from mitregate.wire.jira_issues import Draft
 from tests.fakes.jira.flavours import CLOUD, DATA_CENTER_9, DATA_CENTER_10, DATA_CENTER_11, Flavour
 from tests.fakes.jira.jira import FakeJira
+
+T = TypeVar("T")
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WINDOW = Window(start=NOON + timedelta(hours=8), end=NOON + timedelta(hours=10))
@@ -72,3 +77,25 @@ def draft(title: str = TITLE, **said: Any) -> Draft:
         "risk": Risk.MEDIUM,
     }
     return Draft(**{**kept, **said})
+
+
+def between(
+    conversation: Conversation[T],
+    *,
+    asks: Callable[[Request], Request] = lambda request: request,
+    hears: Callable[[Reply], Reply] = lambda reply: reply,
+) -> Conversation[T]:
+    """Stand between a conversation and the other side: what it asks and hears may be changed on the way."""
+    turn: Callable[[], Request] = partial(next, conversation)
+    while True:
+        try:
+            request = turn()
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        try:
+            reply = yield asks(request)
+        except Unreachable as error:
+            turn = partial(conversation.throw, error)
+        else:
+            turn = partial(conversation.send, hears(reply))

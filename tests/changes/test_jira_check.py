@@ -10,9 +10,7 @@ from msgspec.structs import replace
 from mitregate.changes.jira.checking import check
 from mitregate.core.changes import StatusClass
 from mitregate.core.connections import Fault, Kind, Report, Role
-from mitregate.core.errors import Unreachable
-from mitregate.wire.http import Conversation, Reply
-from tests.changes.jira_situations import FLAVOURS, Scene
+from tests.changes.jira_situations import FLAVOURS, Scene, between
 from tests.fakes.jira import faults
 from tests.fakes.jira.faults import Fault as Trouble
 from tests.fakes.jira.flavours import CLOUD, DATA_CENTER_9, DATA_CENTER_11
@@ -238,7 +236,9 @@ def test_clocks_that_differ_are_noticed() -> None:
     """A site whose clock is wrong by minutes is usable, and told of."""
     scene = Scene()
     at = scene.access.now + timedelta(minutes=12)
-    report = scene.jira.converse(dated(check(scene.access), format_datetime(at, usegmt=True)))
+    date = {"date": format_datetime(at, usegmt=True)}
+    told = between(check(scene.access), hears=lambda reply: replace(reply, headers={**reply.headers, **date}))
+    report = scene.jira.converse(told)
     (found,) = report.findings
     assert (found.fault, found.is_fatal) == (Fault.CLOCK_SKEWED, False)
     assert "12 minutes ahead of ours" in found.message
@@ -292,19 +292,3 @@ def test_trouble_on_the_way_is_no_verdict_on_the_site() -> None:
     report = report_of(scene)
     assert [finding.fault for finding in report.findings] == [Fault.UNREACHABLE]
     assert report.user == "Gate"
-
-
-def dated(conversation: Conversation[Report], date: str) -> Conversation[Report]:
-    """Let each reply carry a date."""
-    request = next(conversation)
-    while True:
-        try:
-            reply: Reply = yield request
-        except Unreachable as error:
-            request = conversation.throw(error)
-            continue
-        try:
-            request = conversation.send(replace(reply, headers={**reply.headers, "date": date}))
-        except StopIteration as end:
-            report: Report = end.value
-            return report

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from mitregate.core.connections import Report
 from mitregate.core.errors import Misconfigured, MitregateError, Unreachable
 from mitregate.core.jobs import Outcome, Result
 from mitregate.wire.http import Conversation, Reply, Request
-from tests.changes.jira_situations import FLAVOURS, NOON, TITLE, Scene, draft
+from tests.changes.jira_situations import FLAVOURS, NOON, TITLE, Scene, between, draft
 from tests.fakes.jira import faults
 from tests.fakes.jira.faults import Fault
 
@@ -138,8 +137,7 @@ def test_no_change_is_raised_twice(scene: Scene, moment: int, loss: str, lag: in
         if not isinstance(said, Unreachable):
             break
         scene.jira.clock.advance(seconds=min(said.retry_after or 30, 60))
-        last = began
-        said = outcome_of(scene, open_change(scene.access, scene.layout, wanted, first_try=began, last_try=last))
+        said = outcome_of(scene, open_change(scene.access, scene.layout, wanted, first_try=began))
     assert not isinstance(said, MitregateError), said
     (issue,) = scene.jira.titled(TITLE)
     assert said.key == issue.key
@@ -181,7 +179,12 @@ def test_credentials_go_nowhere_else(scene: Scene, name: str) -> None:
     scene.jira.site.url = "https://evil.example.com"
     key = scene.jira.people.raise_change("ITSM", TITLE)
     asked: list[Request] = []
-    outcome_of(scene, watched(CONVERSATIONS[name](scene, key), asked))
+
+    def asks(request: Request) -> Request:
+        asked.append(request)
+        return request
+
+    outcome_of(scene, between(CONVERSATIONS[name](scene, key), asks=asks))
     assert asked
     assert all(request.url.startswith("https://jira.example.com/rest/") for request in asked)
 
@@ -196,33 +199,14 @@ def outcome_of(scene: Scene, conversation: Conversation[Any]) -> Any:
 
 def failing_at(moment: int, fault: Fault, scene: Scene, conversation: Conversation[Any]) -> Conversation[Any]:
     """Let one request of a conversation meet a fault; those before and after it do not."""
-    turn: Callable[[], Request] = partial(next, conversation)
-    for count in itertools.count():
-        try:
-            request = turn()
-        except StopIteration as end:
-            return end.value
-        if count == moment:
+    count = itertools.count()
+
+    def asks(request: Request) -> Request:
+        if next(count) == moment:
             scene.jira.faults.then(fault)
-        try:
-            reply = yield request
-        except Unreachable as error:
-            turn = partial(conversation.throw, error)
-        else:
-            turn = partial(conversation.send, reply)
-    return None
+        return request
 
-
-def watched(conversation: Conversation[Any], asked: list[Request]) -> Conversation[Any]:
-    """Write down the requests of a conversation."""
-    request = next(conversation)
-    while True:
-        asked.append(request)
-        reply = yield request
-        try:
-            request = conversation.send(reply)
-        except StopIteration as end:
-            return end.value
+    return between(conversation, asks=asks)
 
 
 def later(scene: Scene) -> Any:
