@@ -31,6 +31,11 @@ def test_what_is_not_there_is_left_out() -> None:
 def test_it_takes_so_many_at_once() -> None:
     """More than a hundred, none, or what it does not know is refused; Data Center has nothing of the kind."""
     asking = Caller(FakeJira(at=NOON))
-    for wish in ({"issueIdsOrKeys": ["A-1"] * 101}, {"issueIdsOrKeys": []}, {"issueIdsOrKeys": ["A-1"], "jql": "x"}):
+    wishes: list[dict[str, object]] = [
+        {"issueIdsOrKeys": ["A-1"] * 101},
+        {"issueIdsOrKeys": []},
+        {"issueIdsOrKeys": ["A-1"], "jql": "x"},
+    ]
+    for wish in wishes:
         assert asking.ask("POST", WHERE, wish)[0] == 400
     assert Caller(FakeJira(DATA_CENTER_10)).ask("POST", WHERE, {"issueIdsOrKeys": ["A-1"]})[0] == 405
