@@ -216,7 +216,7 @@ def test_why_it_cannot_be_said_when_it_opens() -> None:
     ]
     hidden = Calendar(freezes=(Freeze(name="y", window=window(-1, 9)),), hours=(Period(name="x", window=window(2, 3)),))
     assert times(frozen, calendar=hidden) == [
-        "That cannot be said: in the next hundred years freezes and hours leave no time."
+        "That cannot be said: in the next ten years freezes and hours leave no time."
     ]
     # Time alone would open it, and it is free: then nothing is promised of people.
     assert times(frozen)[0].startswith("That cannot be said")

@@ -24,7 +24,7 @@ TICK = timedelta(microseconds=1)
 STEPS = 20_000
 """How many freezes and hours in turn are gone through in search of an opening."""
 
-FAR = timedelta(days=36_525)
+FAR = timedelta(days=3_653)
 """How far ahead such an opening is looked for: hours that are always frozen may come again for ever."""
 
 LAST = datetime.max.replace(tzinfo=UTC)
@@ -290,21 +290,38 @@ def earliest_opening(window: Window, calendar: Calendar, now: datetime) -> datet
     Returns:
         That instant, or None if it is *now*, or if there is none before the window closes or as far as is looked.
     """
-    opening: datetime | None = max(now, window.start) if window.start is not None else now
+    wanted = max(now, window.start) if window.start is not None else now
+    if wanted - now > FAR or (window.end is not None and wanted > window.end):
+        return None
+    opening = _held_until(calendar, wanted)
+    if opening is not None and opening != wanted:
+        opening = _free_from(calendar, opening)
+    if opening is None or opening == now or opening - now > FAR or (window.end is not None and opening > window.end):
+        return None
+    return opening
+
+
+@lru_cache(maxsize=64)
+def _free_from(calendar: Calendar, instant: datetime) -> datetime | None:
+    """Find the first instant from *instant* on at which nothing of the calendar holds; None as `earliest_opening`.
+
+    Many gates wait for the same: what one freeze after the other holds is gone through for all of them once.
+    """
+    opening: datetime | None = instant
     for _ in range(STEPS):
-        if opening is None or opening - now > FAR or (window.end is not None and opening > window.end):
+        if opening is None or opening - instant > FAR:
             return None
         later = _held_until(calendar, opening)
         if later == opening:
-            return None if opening == now else opening
+            return opening
         opening = later
     return None
 
 
 def _held_until(calendar: Calendar, instant: datetime) -> datetime | None:
     """Give *instant* if nothing of the calendar holds then; else the next one to look at, or None if there is none."""
-    frozen = calendar.freezes_now(instant)
+    frozen = [span for freeze in calendar.freezes if (span := freeze.at(instant)) is not None]
     if frozen:
-        ends = [span.end for _, span in frozen]
+        ends = [span.end for span in frozen]
         return None if None in ends else just_after(max(end for end in ends if end is not None))
     return instant if calendar.is_within_hours(instant) else calendar.next_hours(instant)

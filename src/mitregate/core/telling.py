@@ -197,7 +197,7 @@ def _opening(verdict: Verdict, window: Window, calendar: Calendar, now: datetime
         return f"Never, as things are: freezes and hours leave no time before its window closes at {spell(window.end)}."
     if not calendar.is_within_hours(now) and calendar.next_hours(now) is None:
         return "Never, as things are: the hours in which it may start do not come again."
-    return "That cannot be said: in the next hundred years freezes and hours leave no time."
+    return "That cannot be said: in the next ten years freezes and hours leave no time."
 
 
 def _is_free(window: Window, calendar: Calendar, now: datetime) -> bool:
