@@ -11,14 +11,14 @@ from mitregate.core.control import Control, Demand, Matrix, Rule
 from mitregate.core.deployments import (
     Commit,
 )
-from mitregate.core.errors import Forbidden, Unknown
+from mitregate.core.errors import Forbidden, Malformed, Unknown
 from mitregate.core.matching import How
 from mitregate.core.rulebook import Rulebook
 from mitregate.core.services import Service
 from mitregate.core.waiting import Waiting
 from mitregate.flows import review, rules
 from mitregate.flows.review import Draft
-from mitregate.flows.simulate import NOBODYS
+from mitregate.flows.simulate import NEAR, NOBODYS
 from tests.core.making import at
 from tests.flows.simulating import FREEZE, SKETCH, TITLE, real, simulated
 from tests.flows.world import ADMIN, ANN, MANAGER, NOBODY, World
@@ -62,6 +62,16 @@ def test_another_instant_may_be_looked_at(world: World) -> None:
         assert told.bounds is not None
         assert [freeze.name for freeze, _ in told.bounds.frozen] == names
         assert told.gate.verdict.ends_at == ends
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_the_instant_lies_within_ten_years(world: World, sign: int) -> None:
+    """What is ten years away or ago can be looked at, and nothing beyond: what comes again is computed until then."""
+    world.app()
+    assert simulated(world, SKETCH, later=sign * NEAR).gate is not None
+    with pytest.raises(Malformed, match="more than ten years away") as refused:
+        simulated(world, SKETCH, later=sign * (NEAR + timedelta(microseconds=1)))
+    assert refused.value.advice() == "Give a nearer one."
 
 
 def test_a_window_may_be_supposed(world: World) -> None:

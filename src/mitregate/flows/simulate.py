@@ -4,7 +4,7 @@ It is told what would come of it if it were submitted at some instant, with ever
 the changes that are open, and how deployments went there before.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from mitregate.core.deployments import (
     Pipeline,
     State,
 )
+from mitregate.core.errors import Malformed
 from mitregate.core.explanations import Explanation, Ruling, bounds_of
 from mitregate.core.gates import Gate, Grounds, Standing
 from mitregate.core.matching import NUMBER, TYPE, How
@@ -36,6 +37,9 @@ from mitregate.flows.relate import Related, assessment_of, known, wish_for
 from mitregate.flows.settle import calendar_of, judge
 from mitregate.flows.submit import new_gate
 from mitregate.flows.supersede import WAITS, rivals
+
+NEAR = timedelta(days=3653)
+"""How far from now the instant may be: what comes again is computed until then, and nobody plans for longer."""
 
 NOBODYS = "No app is named, so of the changes that are open only those prepared by hand were looked at."
 """What is said where it is not known whose changes a deployment could share."""
@@ -78,9 +82,12 @@ def simulate(act: Act, sketch: Sketch) -> Explanation:
 
     Raises:
         Forbidden: the principal may not view, or is an app that may not read.
+        Malformed: the instant lies too far away.
         Unknown: there is no such app.
     """
     require_view(act.principal)
+    if abs(act.now - act.ports.now()) > NEAR:
+        raise Malformed("The instant lies more than ten years away.", advice="Give a nearer one.")
     app = app_named(act.uow, sketch.app, act.principal)
     deployment = imagine(sketch, act.now, app.id if app is not None else "")
     wanted = control(deployment, act.uow.rules.current().book.control)
