@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from benchmarks import decisions, rates, starting, verdicts, waiters
+from benchmarks import decisions, histories, openings, rates, starting, verdicts, waiters
 from benchmarks.figures import Figure, as_data, show
 from benchmarks.places import Place, prepared, running, serving
 from benchmarks.rates import Bench, Pace
@@ -24,11 +24,20 @@ class Extent(Struct, frozen=True, kw_only=True):
     waiters: int
     idle_s: float
     slices: int
+    opening: int
+    past: int
     is_brief: bool = False
 
 
 SMOKE = Extent(
-    pace=Pace(seconds=0.4, rounds=1, span=100), decisions_s=0.5, waiters=50, idle_s=0.2, slices=3, is_brief=True
+    pace=Pace(seconds=0.4, rounds=1, span=100),
+    decisions_s=0.5,
+    waiters=50,
+    idle_s=0.2,
+    slices=3,
+    opening=100,
+    past=1000,
+    is_brief=True,
 )
 
 
@@ -40,6 +49,8 @@ def full(repeat: int) -> Extent:
         waiters=waiters.WAITERS,
         idle_s=3.0,
         slices=20,
+        opening=10_000,
+        past=1_000_000,
     )
 
 
@@ -52,7 +63,7 @@ CASES: dict[str, Callable[[Bench, Extent], list[Figure]]] = {
 }
 """The cases that need a server which runs already."""
 
-NAMES = ("verdict", *CASES, "start")
+NAMES = ("verdict", *CASES, "start", "opening", "past")
 
 
 def measure(engine: str, names: list[str], extent: Extent) -> Iterator[Figure]:
@@ -60,11 +71,14 @@ def measure(engine: str, names: list[str], extent: Extent) -> Iterator[Figure]:
 
     In brief, all are run on the same one.
     """
-    lots = [names] if extent.is_brief else [[name] for name in names]
+    here = [name for name in names if name != "past"]
+    lots = [here] if extent.is_brief else [[name] for name in here]
     with running(engine) as server:
         for lot in lots:
             with prepared(engine, server) as place:
                 yield from _lot(place, lot, extent)
+        if "past" in names:
+            yield from histories.histories(engine, server, extent.past, extent.pace)
 
 
 def _lot(place: Place, names: list[str], extent: Extent) -> Iterator[Figure]:
@@ -75,6 +89,8 @@ def _lot(place: Place, names: list[str], extent: Extent) -> Iterator[Figure]:
                 yield from case(bench, extent)
     if "start" in names:
         yield from starting.starting(place, extent.pace.rounds, extent.idle_s)
+    if "opening" in names:
+        yield from openings.openings(place, extent.opening, extent.pace.rounds, is_brief=extent.is_brief)
 
 
 def main(argv: list[str]) -> int:

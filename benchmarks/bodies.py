@@ -22,16 +22,18 @@ class Source(Struct, frozen=True, kw_only=True):
         status: what a good answer begins with.
         good: what a good answer contains.
         span: how many numbers there are; after them it begins again. 0: as many as are needed, each used once.
+        lowest: the number of the request with index 0.
     """
 
     pieces: tuple[bytes, ...]
     status: int
     good: bytes
     span: int = 0
+    lowest: int = FIRST
 
     def number(self, index: int) -> int:
         """Say which number the request with this index carries; with a span they are spread over it."""
-        return FIRST + ((index * 7919) % self.span if self.span else index)
+        return self.lowest + ((index * 7919) % self.span if self.span else index)
 
     def make(self, index: int) -> bytes:
         """Write the request with this index."""
@@ -49,11 +51,11 @@ def submits(token: str, count: int) -> Source:
     return Source(pieces=tuple(raw.split(b"%d" % MARK)), status=202, good=b'"rejectedDeployments":[]')
 
 
-def reads(token: str, span: int) -> Source:
+def reads(token: str, span: int, lowest: int = FIRST, status: str = "awaiting") -> Source:
     """Read the gating status of one of *span* deployments, which were submitted one by one."""
     path = f"{API}/pipelines/{pipeline_id(0)}/environments/production/deployments/{MARK}/gating-status"
-    raw = request("GET", path, token)
-    return Source(pieces=tuple(raw.split(b"%d" % MARK)), status=200, good=b'"awaiting"', span=span)
+    pieces = tuple(request("GET", path, token).split(b"%d" % MARK))
+    return Source(pieces=pieces, status=200, good=f'"{status}"'.encode(), span=span, lowest=lowest)
 
 
 def pipeline_id(place: int) -> str:

@@ -50,20 +50,24 @@ TOLD = msgspec.json.Decoder(Told)
 
 
 class Sink:
-    """Takes callbacks, and notes when each arrived: by deployment and gating status, in seconds of `perf_counter`."""
+    """Takes callbacks, and notes when each arrived: by deployment and gating status, in seconds of `perf_counter`.
+
+    `taken` is how many came, repeated ones among them.
+    """
 
     def __init__(self) -> None:
         self.arrived: dict[tuple[str, int, str], float] = {}
-        self._server: asyncio.Server | None = None
+        self.taken = 0
+        self._servers: list[asyncio.Server] = []
 
     async def listen(self, port: int) -> None:
-        """Begin to listen."""
-        self._server = await asyncio.get_running_loop().create_server(lambda: _Receiving(self), HOST, port)
+        """Begin to listen on a port."""
+        self._servers.append(await asyncio.get_running_loop().create_server(lambda: _Receiving(self), HOST, port))
 
     def close(self) -> None:
         """Stop listening."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
 
     async def has(self, keys: Iterable[tuple[str, int]], status: str, within: float) -> None:
         """Wait until all *keys* were told *status*.
@@ -100,6 +104,7 @@ class _Receiving(asyncio.Protocol):
             return
         self._begun = b""
         told = TOLD.decode(body)
+        self._sink.taken += 1
         self._sink.arrived[told.pipeline_id, told.deployment_sequence_number, told.gating_status] = now
         if self._transport is not None:
             self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")

@@ -14,6 +14,7 @@ from mitregate.core.calendar import Window
 from mitregate.core.changes import StatusClass
 from mitregate.core.control import Control
 from mitregate.core.deployments import Deployment, DeploymentKey, Environment, EnvironmentType, Pipeline, State
+from mitregate.core.feeds import UNREAD
 from mitregate.core.gates import PENDING, Gate, Standing, decide
 from mitregate.core.reach import Reach
 from mitregate.core.rulebook import FreezeRule, Hours, Rulebook
@@ -136,10 +137,10 @@ def verdicts(rounds: int, slices: int) -> Iterator[Figure]:
 
 def _works(change: Standing, now: datetime) -> tuple[Callable[[], object], ...]:
     text, decoder = msgspec.json.encode(GATE), msgspec.json.Decoder(Gate)
-    calendar = calendar_by(BOOK, GATE, DEPLOYMENT, change)
+    calendar = calendar_by(BOOK, UNREAD, GATE, DEPLOYMENT, change)
     return (
         lambda: decide(GATE, change, calendar, now),
-        lambda: decide(GATE, change, calendar_by(BOOK, GATE, DEPLOYMENT, change), now),
+        lambda: decide(GATE, change, calendar_by(BOOK, UNREAD, GATE, DEPLOYMENT, change), now),
         lambda: decoder.decode(text),
     )
 
