@@ -25,6 +25,7 @@ PLAIN = (
     "docs/howto/explain-and-simulate.md",
     "docs/howto/freeze-deployments.md",
     "docs/howto/calendar-files.md",
+    "docs/howto/how-changes-move.md",
     "docs/howto/prepare-a-change.md",
     "docs/howto/rules-as-code.md",
     "docs/howto/rotate-secrets.md",
