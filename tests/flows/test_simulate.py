@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from mitregate.core.calendar import Window
+from mitregate.core.changes import Status
 from mitregate.core.conflicts import Conflicts
 from mitregate.core.control import Control, Demand, Matrix, Rule
 from mitregate.core.deployments import (
@@ -123,6 +124,17 @@ def test_an_earlier_deployment_lends_its_change(world: World) -> None:
     assert other.change is not None
     assert other.change.tally is not None
     assert other.change.tally.stale == 1
+
+
+def test_an_app_does_not_learn_what_another_one_deploys(world: World) -> None:
+    """Who names the number of another app's change is not told what that app deploys; its own app is, and people."""
+    theirs, own = world.app("theirs"), world.app("own")
+    world.submit(theirs, real(theirs, replace(SKETCH, project="secret", services=("vault",))))
+    for who, names, is_told in ((own, "own", False), (theirs, "theirs", True), (ANN, "own", True)):
+        change = simulated(world, replace(SKETCH, app=names, change="CHG-1"), who).change
+        assert change is not None
+        assert (change.key, change.status) == ("CHG-1", Status.PEER_REVIEW)
+        assert ("secret" in change.title, "vault" in change.services, bool(change.risk_why)) == (is_told,) * 3
 
 
 def test_whose_deployment_it_would_be(world: World) -> None:
