@@ -25,7 +25,6 @@ from mitregate.web.bodies import NewToken
 from mitregate.web.calendar_views import LinkOut
 from mitregate.web.counter import SECURED, Asked, Asker, Desk, refusals
 from mitregate.web.office import Office
-from mitregate.web.throttle import Guesses
 from mitregate.web.views import given
 from mitregate.wire.icalendar_text import write_calendar
 
@@ -53,7 +52,7 @@ NAME = "Mitregate"
     security=SECURED,
     media_type=CALENDAR,
     responses={
-        **refusals(400, 401, 403, 429),
+        **refusals(400, 401, 403),
         304: ResponseSpec(None, description="It is the one that is known already.", generate_examples=False),
     },
 )
@@ -61,7 +60,6 @@ async def show_calendar(
     *,
     request: Asked,
     office: Desk,
-    guesses: Guesses,
     token: Annotated[str | None, QueryParameter(description="The secret of a link; no other token.")] = None,
     only: Annotated[Content, QueryParameter(description="What is wanted of it.")] = Content.ALL,
     service: Annotated[
@@ -69,8 +67,7 @@ async def show_calendar(
     ] = None,
 ) -> Response[bytes]:
     """Give the calendar."""
-    with guesses.of(origin_of(request.scope)):
-        principal = await _prove(office, request, token)
+    principal = await _prove(office, request, token)
     services = tuple(service or ())
     entries = await office.read(
         lambda uow: publish.calendar(begin(office.ports, uow, principal), content=only, services=services)
