@@ -188,6 +188,27 @@ def test_a_calendar_that_was_replaced_meanwhile_does_not_count(waiting: Waiting)
     assert condition(world).error == ""
 
 
+def test_one_that_is_as_before_is_read_in_full_if_that_is_not_known(waiting: Waiting) -> None:
+    """A calendar that was left and subscribed to again while it was asked for is not taken as read, but read soon."""
+    world = waiting.world
+    waiting.approve()
+    subscribe(world)
+    say(world, etag='"1"')
+    world.wait(timedelta(hours=1))
+    (errand,) = claim(world)
+    subscribe(world, Rulebook())
+    subscribe(world)
+    world.do(BY_ITSELF, feeds.keep, errand, Sent(body=None, etag='"1"'), None)
+    found = condition(world)
+    assert (found.read_at, found.due_at, found.etag) == (None, world.now + feeds.RETRY_UNREAD, "")
+    assert "It is asked again in full." in found.error
+    world.wait(feeds.RETRY_UNREAD)
+    say(world)
+    world.wake()
+    assert waiting.verdict == OPEN
+    assert condition(world).error == ""
+
+
 def test_other_changes_of_the_rules_forget_nothing(world: World) -> None:
     """What is known of a calendar stays when the rules change elsewhere, and goes with the subscription."""
     subscribe(world)

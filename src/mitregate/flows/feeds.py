@@ -83,7 +83,9 @@ def keep(act: Act, errand: Errand, sent: Sent, file: CalendarFile | None) -> Non
         modified=sent.modified or (errand.condition.modified if file is None else ""),
     )
     if times is None:
-        act.uow.feeds.keep(condition)
+        same = (feed.name, feed.url, feed.zone)
+        is_known = any((one.name, one.url, one.zone) == same for one in act.uow.feeds.readings())
+        act.uow.feeds.keep(condition if is_known else _forgotten(act, condition))
         return
     # Nobody shall decide by what it said before, unseen by whom wakes all gates.
     act.uow.rules.lock()
@@ -92,6 +94,19 @@ def keep(act: Act, errand: Errand, sent: Sent, file: CalendarFile | None) -> Non
     if act.uow.feeds.keep(condition, reading if is_new else None) and is_new:
         act.uow.gates.wake_all(act.now)
         act.record_for(BY_ITSELF, Action.FEED_CHANGED, feed.name, {"events": str(len(times))})
+
+
+def _forgotten(act: Act, condition: Condition) -> Condition:
+    """Have a calendar read in full that says what it said before, which nobody knows: it was subscribed to anew."""
+    return replace(
+        condition,
+        due_at=act.now + RETRY_UNREAD,
+        read_at=None,
+        failing_since=act.now,
+        error="Its server says that it is as before, but what it said before is not known. It is asked again in full.",
+        etag="",
+        modified="",
+    )
 
 
 def fail(act: Act, errand: Errand, error: MitregateError) -> None:
