@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from msgspec.structs import replace
 
+from mitregate.core.approvals import Tally
 from mitregate.core.calendar import Calendar, Freeze, Period, Window
 from mitregate.core.changes import StatusClass
 from mitregate.core.gates import Standing, decide
@@ -34,6 +35,31 @@ def said(change: Standing, calendar: Calendar, now: datetime = NOW) -> Said:
             standing(WAIT, approvals=approved(0)),
             [("The change request CHG-7 waits for approval; its status is 'Planning'.", APPROVE)],
             id="nobody approved",
+        ),
+        pytest.param(
+            standing(WAIT, approvals=Tally(met=1, needed=2)),
+            [
+                (
+                    "The change request CHG-7 waits for approval, 1 of 2 are there; its status is 'Planning'.",
+                    "Another approver must approve CHG-7.",
+                )
+            ],
+            id="one of two",
+        ),
+        pytest.param(
+            standing(WAIT, approvals=None),
+            [("The change request CHG-7 waits for approval; its status is 'Planning'.", APPROVE)],
+            id="a foreign change",
+        ),
+        pytest.param(
+            replace(standing(WAIT, approvals=approved(0)), is_emergency=True),
+            [
+                (
+                    "The change request CHG-7 waits for approval; its status is 'Planning'.",
+                    "Somebody who may override freezes must approve CHG-7.",
+                )
+            ],
+            id="an emergency",
         ),
         pytest.param(
             standing(PROCEED, approvals=approved(0)), [("CHG-7 has 0 of 1 approvals.", APPROVE)], id="not enough"

@@ -113,6 +113,17 @@ def test_the_span_that_ends_last_holds_and_the_one_that_begins_first_comes() -> 
     assert later[1].start == datetime.fromisoformat("2024-05-09T00:00:00Z")
 
 
+def test_the_first_of_several_times_to_come_comes_next() -> None:
+    """Of times of which some come again and some do not, the one that begins first comes next, however it is said."""
+    again = Times(start=at(80).replace(tzinfo=None), length="2h", rule="FREQ=DAILY;COUNT=2")
+    freeze = FreezeRule(name="f", when=again, also=(Times(start=at(60)), Times(start=at(60), length="1h")))
+    book = Rulebook(freezes=(freeze,))
+    holding, coming = spans_of(book, freeze, NOW)
+    assert holding is None
+    assert coming is not None
+    assert coming.start == at(60)
+
+
 def test_further_times_and_days_are_frozen_under_one_name() -> None:
     """Days of a set hold beside further times, where a freeze says nothing else of when, and all bear its name."""
     freeze = FreezeRule(name="f", also=(Times(start=at(1), end=at(2)),), holidays=("feasts",))

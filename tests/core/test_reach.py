@@ -60,7 +60,7 @@ def test_a_deployment_without_services_is_reached_by_none() -> None:
         ("b:YWI", "ab"),
         ("b:YWI=", "ab"),
         ("b:YWJj", "abc"),
-        ("b:YWJY", "abX"),
+        ("b:YWJX", "abW"),
         ("b:=YWJj", "b:=YWJj"),
         ("b:YWJjZ", "b:YWJjZ"),
         ("b:!", "b:!"),
