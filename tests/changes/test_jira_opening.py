@@ -233,6 +233,28 @@ def test_another_deployments_change_is_not_taken(scene: Scene) -> None:
     assert seen.issue.key == mine.key
 
 
+def test_a_forged_line_is_no_mark(scene: Scene) -> None:
+    """Who writes our line into a description does not get the change of another, even where none is marked."""
+    scene.jira.gate.may -= {"EDIT_ISSUES"}
+    opened(scene, draft("Forged", reference="11111111", description=f"Mitregate reference: {draft().reference}\n"))
+    scene.jira.clock.advance(minutes=10)
+    seen = scene.jira.converse(recover(scene.access, scene.layout, draft(), first_try=NOON, last_try=NOON))
+    assert (seen.issue, seen.is_certain) == (None, True)
+
+
+def test_what_was_not_set_before_a_crash_is_set_after_it(scene: Scene) -> None:
+    """A change whose window could not be set when it was raised gets it when it is found again."""
+    scene.jira.site.projects["ITSM"].request_types[0].fields = SUMMARY_ONLY
+    scene.jira.faults.always(Fault().only("PUT"), Fault().only("POST", "/remotelink"))
+    made = opened(scene, draft())
+    assert (made.is_marked, len(made.notes)) == (False, 3)
+    scene.jira.faults.end()
+    scene.jira.clock.advance(minutes=10)
+    again = scene.jira.converse(open_change(scene.access, scene.layout, draft(), first_try=NOON))
+    assert (again.key, again.is_marked, again.notes) == (made.key, True, ())
+    assert scene.jira.issue(made.key).values["customfield_10011"] == WINDOW.start
+
+
 def test_what_people_set_is_not_overwritten(scene: Scene) -> None:
     """A change found again keeps the window that somebody gave it in the meantime."""
     made = opened(scene, draft())

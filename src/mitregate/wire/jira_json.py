@@ -52,16 +52,16 @@ def convert(value: Any, kind: type[T]) -> T:
         raise Malformed(f"Jira's reply cannot be read: {error}.", advice=ADVICE) from None
 
 
-def explain(reply: Reply) -> str:
-    """Repeat in one line what Jira complained of; empty if it said nothing."""
+def explain(reply: Reply, hidden: tuple[str, ...] = ()) -> str:
+    """Repeat in one line what Jira complained of, without the words *hidden*; empty if it said nothing."""
     try:
         said = msgspec.json.decode(reply.body, type=_Complaint)
         parts = [*said.error_messages, said.error_message, said.message]
         texts = [str(part) for part in parts if part]
         texts += [f"{name}: {text}" for name, text in said.errors.items()]
-        return _line(" ".join(texts))
+        return _line(" ".join(texts), hidden)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _line(_title(reply.body.decode(errors="replace")))
+        return _line(_title(reply.body.decode(errors="replace")), hidden)
 
 
 def complaints(body: bytes) -> dict[str, str]:
@@ -83,6 +83,9 @@ def _title(text: str) -> str:
     return unescape(found[1]) if found else ""
 
 
-def _line(text: str) -> str:
+def _line(text: str, hidden: tuple[str, ...] = ()) -> str:
+    # Before it is cut: no part of them shall remain.
+    for word in filter(None, hidden):
+        text = text.replace(word, "…")
     plain = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return plain if len(plain) <= QUOTED else f"{plain[:QUOTED]}…"

@@ -110,9 +110,8 @@ def understanding(access: Access, reply: Reply) -> Iterator[None]:
 
 def complaint(access: Access, reply: Reply) -> str:
     """Repeat what Jira complained of, as a sentence, without our secret; empty if it said nothing."""
-    said = explain(reply)
-    for hidden in (access.secret, access.proof.partition(" ")[2]):
-        said = said.replace(hidden, "…") if hidden else said
+    # Some proxies repeat what they were sent.
+    said = explain(reply, (access.secret, access.proof.partition(" ")[2]))
     return said if not said or said[-1] in ".!?…" else f"{said}."
 
 
