@@ -48,6 +48,16 @@ REACHES_ALL = "It reaches every deployment; say in reach which ones are approved
             ("workflow", "statuses", "planning"),
             f"There is no status 'planning', but {STATUSES}.",
         ),
+        (
+            Rulebook(workflow=Workflow(statuses={"Planning": StatusClass.WAIT, "Closed": StatusClass.WAIT})),
+            ("workflow", "statuses", "Closed"),
+            "A change in status 'Closed' is over; no deployment may rely on it any more.",
+        ),
+        (
+            Rulebook(workflow=Workflow(allow_status=Status.DECLINED)),
+            ("workflow", "allow_status"),
+            "A change in status 'Declined' is over; no deployment may rely on it any more.",
+        ),
         (Rulebook(standard=(PATCH, replace(PATCH, name=" PATCH "))), ("standard", 1), "'patch' is there twice."),
         (
             Rulebook(standard=(PATCH, replace(PATCH, name="b"), replace(PATCH, name="patch"))),

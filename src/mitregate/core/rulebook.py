@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from mitregate.core.calendar import Calendar, Freeze, Period, Window
 from mitregate.core.catalogue import Template
-from mitregate.core.changes import Status
+from mitregate.core.changes import CLASS_OF, Status, StatusClass
 from mitregate.core.conflicts import Conflicts
 from mitregate.core.control import Matrix
 from mitregate.core.errors import Malformed
@@ -240,17 +240,25 @@ def _untitled(book: Rulebook) -> Iterator[Problem]:
 
 
 def _unworkable(book: Rulebook) -> Iterator[Problem]:
-    for word in book.workflow.statuses:
+    for word, said in book.workflow.statuses.items():
+        path = ("workflow", "statuses", word)
         if word not in set(Status):
-            known = ", ".join(Status)
-            yield Problem(path=("workflow", "statuses", word), message=f"There is no status {word!r}, but {known}.")
+            yield Problem(path=path, message=f"There is no status {word!r}, but {', '.join(Status)}.")
+        elif said is not StatusClass.STOP and CLASS_OF[Status(word)] is StatusClass.STOP:
+            yield Problem(path=path, message=_over(word))
+    if CLASS_OF[book.workflow.allow_status] is StatusClass.STOP:
+        yield Problem(path=("workflow", "allow_status"), message=_over(book.workflow.allow_status.value))
     for number, template in enumerate(book.standard):
         if template.reach == Reach():
-            said = "It reaches every deployment; say in reach which ones are approved beforehand."
-            yield Problem(path=("standard", number, "reach"), message=said)
+            message = "It reaches every deployment; say in reach which ones are approved beforehand."
+            yield Problem(path=("standard", number, "reach"), message=message)
         yield from _try(("standard", number, "zone"), partial(zone_of, template.zone))
     for number, waiting in enumerate(book.waiting):
         yield from _try(("waiting", number), partial(check_waiting, waiting))
+
+
+def _over(status: str) -> str:
+    return f"A change in status {status!r} is over; no deployment may rely on it any more."
 
 
 def _try(path: tuple[str | int, ...], make: Callable[[], object]) -> Iterator[Problem]:
