@@ -78,6 +78,15 @@ def test_there_are_limits() -> None:
         read_calendar(calendar(*["DTSTART:20260101T000000Z"] * (EVENTS_LIMIT + 1)))
 
 
+def test_many_series_of_one_uid_are_refused() -> None:
+    """A file in which each of many events is moved out of each of many series is refused before that is worked out."""
+    series = "UID:a\nDTSTART:20260101T000000Z\nDTEND:20260101T010000Z\nRRULE:FREQ=DAILY"
+    moved = "UID:a\nDTSTART:20260102T000000Z\nDTEND:20260102T010000Z\nRECURRENCE-ID:20260102T000000Z"
+    assert len(read_calendar(calendar(series, *[moved] * 1000)).times) == 1001
+    with pytest.raises(TooLarge, match="too many series have one UID"):
+        read_calendar(calendar(*[series] * 51, *[moved] * 1000))
+
+
 LINES = [
     "BEGIN:VEVENT",
     "END:VEVENT",

@@ -31,6 +31,9 @@ SIZE_LIMIT = 1024 * 1024
 EVENTS_LIMIT = 5000
 """Events in one file, at most."""
 
+MOVES_LIMIT = 50_000
+"""Single events that were moved out of a series, counted for each series of the same `UID`, at most."""
+
 DEPTH_LIMIT = 5
 """Components inside one another, at most: a calendar has events, and these have alarms."""
 
@@ -79,6 +82,10 @@ def _times(events: Iterable[Event]) -> Iterator[Times]:
         series[event.uid or str(number)].append(event)
         if event.place is not None:
             moved[event.uid].append(event.place)
+    # A UID is that of one series; a file in which it is that of thousands must not take our time.
+    moves = sum(len(moved[uid]) * sum(event.place is None for event in series.get(uid, ())) for uid in moved)
+    if moves > MOVES_LIMIT:
+        raise TooLarge("In the calendar too many series have one UID, and moved events.", advice=ADVICE)
     for uid, together in series.items():
         is_off = any(event.is_cancelled and event.place is None for event in together)
         for event in together:
