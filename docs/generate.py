@@ -26,7 +26,9 @@ from mitregate.cli import exits
 from mitregate.cli.program import program
 from mitregate.core import errors, gates, people
 from mitregate.core.calendar import Position
+from mitregate.core.catalogue import Template
 from mitregate.core.changes import CLASS_OF, TRANSITIONS, Status, StatusClass, Transition
+from mitregate.core.conflicts import Conflicts
 from mitregate.core.control import Matrix, Rule
 from mitregate.core.declared import DeclaredApp, DeclaredUser
 from mitregate.core.errors import MitregateError
@@ -37,7 +39,8 @@ from mitregate.core.risk import TABLE
 from mitregate.core.rulebook import FreezeRule, HolidaySet, Hours, Rulebook
 from mitregate.core.services import Group, Service
 from mitregate.core.times import Times
-from mitregate.core.workflow import ENDINGS, Ending, Outcomes
+from mitregate.core.waiting import Waiting
+from mitregate.core.workflow import ENDINGS, Ending, Outcomes, Workflow
 from mitregate.flows import admit
 from mitregate.providers import connect, webhook
 from mitregate.providers.connect import Connect
@@ -364,6 +367,11 @@ PLACES: dict[type[msgspec.Struct], str] = {
     Rulebook: "The whole",
     Matrix: "`control`",
     Rule: "Each rule of `control`",
+    Workflow: "`workflow`",
+    Outcomes: "`outcomes` of `workflow`",
+    Template: "Each of `standard`",
+    Waiting: "Each of `waiting`",
+    Conflicts: "`conflicts`",
     Service: "Each of `services`",
     Group: "Each of `groups`",
     Hours: "Each of `hours`",
@@ -380,7 +388,7 @@ def _key(kind: type[msgspec.Struct], name: str, said: str) -> Row:
     shape = _shapes()[kind.__name__]["properties"][name]
     extra = ", required" if field.required else ""
     if _is_told(field.default):
-        extra = f", {code(str(field.default).replace('True', 'true'))} if left out"
+        extra = f", {code(str(field.default).replace('True', 'true').replace('False', 'false'))} if left out"
     return [code(name), _spell_shape(shape) + extra, said]
 
 

@@ -14,7 +14,20 @@ import mitregate
 from mitregate import providers, wiring
 from mitregate.cli.exits import EXITS, INTERRUPTED, NO, NOBODY_LISTENS, OK
 from mitregate.cli.program import program
-from mitregate.core import approvals, audit, changes, control, deployments, gates, installations, jobs, people
+from mitregate.core import (
+    approvals,
+    audit,
+    changes,
+    control,
+    deployments,
+    gates,
+    installations,
+    jobs,
+    matching,
+    people,
+    risk,
+    workflow,
+)
 from mitregate.core.errors import MitregateError
 from mitregate.flows import publish
 from mitregate.settings import CONFIG, PREFIX, Settings
@@ -37,6 +50,7 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (changes.Transition, REFERENCE + "change-workflow.md"),
     (control.Demand, REFERENCE + "rulebook.md"),
     (deployments.EnvironmentType, REFERENCE + "glossary.md"),
+    (control.UnknownServices, REFERENCE + "rulebook.md"),
     (deployments.State, REFERENCE + "deployments-api.md"),
     (gates.GatingStatus, REFERENCE + "callbacks.md"),
     (gates.GatingStatus, REFERENCE + "deployments-api.md"),
@@ -49,11 +63,14 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (jobs.JobState, REFERENCE + "callbacks.md"),
     (jobs.Result, REFERENCE + "callbacks.md"),
     (publish.Content, "docs/howto/calendar-files.md"),
+    (matching.How, "docs/discussions/how-it-decides.md"),
     (people.AppKind, REFERENCE + "access.md"),
     (people.Permission, REFERENCE + "access.md"),
     (people.Role, REFERENCE + "access.md"),
     (people.Scope, REFERENCE + "access.md"),
     (people.TokenKind, REFERENCE + "access.md"),
+    (risk.Risk, REFERENCE + "rulebook.md"),
+    (workflow.Ending, REFERENCE + "change-workflow.md"),
 ]
 
 # Enumerations whose words nobody meets outside of the code, or meets only where they explain themselves.

@@ -7,6 +7,8 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import Struct
 
+from mitregate.core.catalogue import Template
+from mitregate.core.conflicts import Conflicts
 from mitregate.core.control import Matrix, Rule
 from mitregate.core.feeds import Feed
 from mitregate.core.reach import Reach
@@ -14,6 +16,8 @@ from mitregate.core.rulebook import FreezeRule, HolidaySet, Hours, Rulebook
 from mitregate.core.scopes import Scope
 from mitregate.core.services import Group, Service
 from mitregate.core.times import Times
+from mitregate.core.waiting import Waiting
+from mitregate.core.workflow import Outcomes, Workflow
 
 KEYS: dict[type[Struct], dict[str, str]] = {
     Rulebook: {
@@ -22,6 +26,10 @@ KEYS: dict[type[Struct], dict[str, str]] = {
             "Titles of changes by the product that deploys, such as `GitLab`, and `*` for all others. Each must have "
             "`{project}`, `{version}` and `{environment}`, and may have `{product}`."
         ),
+        "workflow": "How changes move, and what their statuses mean.",
+        "standard": "The catalogue of standard changes: what is approved beforehand. The first that fits counts.",
+        "waiting": "How long deployments wait for a decision. The first that reaches a deployment counts.",
+        "conflicts": "What follows if changes are planned for the same services at the same time.",
         "services": "The services that are deployed. If there are any, a submission is told which ones are not known.",
         "groups": "People who do something together.",
         "hours": "The hours in which deployments may start. Where several reach a deployment, any of them will do.",
@@ -33,7 +41,45 @@ KEYS: dict[type[Struct], dict[str, str]] = {
         "projects": "Rules for projects; the first that fits counts.",
         "runbooks": "The same for runs of runbooks: deployments with the property `runbook`.",
         "environments": "Rules for environments; the first that fits counts.",
+        "unknown_services": (
+            "What becomes of a gated deployment that names a service which is not listed: `report` tells its tool, "
+            "`refuse` makes its gate invalid until the service is listed."
+        ),
     },
+    Workflow: {
+        "plans_by_itself": "Whether an approved change goes through Planning by itself.",
+        "starts_by_itself": "Whether it goes on to Implementing by itself, once its window is open.",
+        "cab_from": "From which risk on the CAB must approve a normal change, too; never if left out.",
+        "allow_status": "The status that opens the gate.",
+        "prevent_status": "A status that shuts it for good.",
+        "statuses": "What single statuses mean, where that is to be otherwise: `wait`, `proceed` or `stop`.",
+        "outcomes": "Where a change goes when the last deployment that relies on it has ended.",
+    },
+    Outcomes: {
+        "successful": "After it went well.",
+        "failed": "After it failed.",
+        "rolled_back": "After it was rolled back.",
+        "cancelled": "After it was given up before it began.",
+    },
+    Template: {
+        "name": "What it is called.",
+        "reach": "Which deployments it is for; it must name something.",
+        "description": "What it is for, in words.",
+        "highest_risk": "Up to which risk it approves beforehand.",
+        "each_day": "How many changes a day are opened of it; as many as there are if left out.",
+        "until": "The last day on which any is.",
+        "zone": "An IANA time zone, by which days are counted.",
+    },
+    Waiting: {
+        "name": "What the rule is called.",
+        "reach": "Whom it is for; everybody if left out.",
+        "expires_after": "How long nobody may decide before a deployment is prevented for good: `7d`, `12h`.",
+        "remind_before": "How long before that its change is told so: `1d`, `2h`.",
+        "supersede": (
+            "Whether a newer deployment of the same project to the same environment takes the place of those that wait."
+        ),
+    },
+    Conflicts: {"more_approvals": "How many approvals more the change needs that was opened later."},
     Rule: {
         "name": "A name, or a pattern with `*`, `?` and `[…]`. Of environments the id will do as well.",
         "type": "Only environments of this type.",
@@ -109,6 +155,7 @@ SHAPES: dict[Any, dict[str, Any]] = {
     },
     datetime | None: {"type": "string", "pattern": MOMENT},
     tuple[datetime, ...]: {"type": "array", "items": {"type": "string", "pattern": MOMENT}},
+    date | None: {"type": "string", "pattern": DAY},
     tuple[date, ...]: {"type": "array", "items": {"type": "string", "pattern": DAY}},
 }
 """Types that are written in other forms than in which they are kept."""
