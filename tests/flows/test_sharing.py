@@ -9,6 +9,7 @@ from mitregate.core.changes import Status
 from mitregate.core.control import Matrix, UnknownServices
 from mitregate.core.deployments import State
 from mitregate.core.gates import GatingStatus, ReasonCode
+from mitregate.core.matching import NUMBER
 from mitregate.core.rulebook import Rulebook
 from mitregate.core.waiting import Waiting
 from mitregate.core.workflow import Ending, Outcomes, Workflow
@@ -180,6 +181,21 @@ def test_what_waits_for_an_operator_gives_way(shared: Shared) -> None:
     shared.rule(Rulebook())
     shared.world.wake()
     assert (shared.statuses(), ends(shared.world)) == ([PREVENTED, AWAITING], [ReasonCode.SUPERSEDED, None])
+
+
+@pytest.mark.parametrize("number", ["CHG-99", "CHG-2"], ids=["not there", "over"])
+def test_what_cannot_be_allowed_takes_nobodys_place(shared: Shared, number: str) -> None:
+    """A newer one that names a change which is not there, or over, leaves what waits for a decision waiting."""
+    shared.rule(NEWEST)
+    shared.ask(1, label="1.0")
+    prepared = shared.world.do(MANAGER, review.prepare, Draft(title="Over"))
+    shared.world.do(MANAGER, review.decline, prepared.key)
+    newer = record(shared.app, number=2, label="2.0")
+    shared.world.submit(shared.app, replace(newer, properties={NUMBER: number}))
+    assert ends(shared.world) == [None, None]
+    assert shared.statuses()[0] is AWAITING
+    shared.approve()
+    assert shared.statuses()[0] is ALLOWED
 
 
 def test_the_newer_one_of_the_same_change(shared: Shared) -> None:

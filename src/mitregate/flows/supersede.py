@@ -31,7 +31,12 @@ def supersede(act: Act, gate: Gate, deployment: Deployment) -> None:
 
 
 def rivals(act: Act, gate: Gate, deployment: Deployment) -> list[Gate]:
-    """Give the other gates that wait at the place of *gate*, where the rules let only the newest one wait there."""
+    """Give the other gates that wait at the place of *gate*, where the rules let only the newest one wait there.
+
+    One that cannot be allowed, such as for a mistyped number of its change, takes nobody's place.
+    """
+    if not gate.is_waiting or gate.contested is not None or gate.verdict.status is GatingStatus.PREVENTED:
+        return []
     rules = act.uow.rules.current().book.waiting
     if not rules or not waiting_for(rules, subject_of(deployment)).supersede:
         return []
