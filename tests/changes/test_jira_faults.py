@@ -115,6 +115,8 @@ def test_what_the_operator_must_mend_is_said(scene: Scene, name: str, fault: str
             assert isinstance(said, Misconfigured), said
             assert said.advice()
     assert_no_secret(scene, said)
+    if fault in {"login refused", "login overlooked"} and name != "check":
+        assert "refuses the login" in (said.detail if isinstance(said, Outcome) else said.message)
     scene.jira.faults.end()
     again = outcome_of(scene, CONVERSATIONS[name](scene, key))
     assert not isinstance(again, MitregateError), again
@@ -234,4 +236,4 @@ def words_of(scene: Scene) -> tuple[str, str]:
 
 def echo(scene: Scene) -> bytes:
     """Say what a proxy says that repeats the credentials, just where long complaints are cut."""
-    return msgspec.json.encode({"errorMessages": [f"{'x' * 285} You sent: {' '.join(words_of(scene))}"]})
+    return msgspec.json.encode({"errorMessages": [f"{'x' * 270} You sent: {' '.join(words_of(scene))}"]})

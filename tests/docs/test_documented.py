@@ -77,8 +77,15 @@ WORDS: list[tuple[type[StrEnum], str]] = [
 INTERNAL = {
     "mitregate.cli.findings.Mark",
     "mitregate.core.calendar.Position",
+    # Nobody can make a connection yet; with the command that does, these get their page.
+    "mitregate.core.connections.Fault",
+    "mitregate.core.connections.Kind",
+    "mitregate.core.connections.Known",
+    "mitregate.core.connections.Remarks",
+    "mitregate.core.connections.Role",
     "mitregate.core.control.Control",
     "mitregate.core.differences.Step",
+    "mitregate.wire.jira_hooks.Kind",
     "mitregate.wire.jira_routes.Operation",
 }
 
