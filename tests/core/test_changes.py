@@ -4,9 +4,11 @@ from hypothesis import strategies as st
 
 from mitregate.core.changes import (
     CLASS_OF,
+    FIRST,
     INITIAL,
     TRANSITIONS,
     Change,
+    ChangeType,
     Status,
     StatusClass,
     Transition,
@@ -15,6 +17,8 @@ from mitregate.core.changes import (
     take,
 )
 from mitregate.core.errors import IllegalTransition, Unknown
+from mitregate.core.risk import Risk
+from tests.core import making
 from tests.core.making import NOW, at, window
 
 # Jira Service Management's default workflow for change requests, as `GET /rest/api/3/workflow/search` tells it of a
@@ -78,6 +82,21 @@ def test_a_change_begins_at_peer_review() -> None:
     """The initial status is Jira's, and it waits."""
     assert INITIAL.value == "Peer review / change manager approval"
     assert CLASS_OF[INITIAL] is StatusClass.WAIT
+
+
+def test_each_type_begins_where_it_belongs() -> None:
+    """Normal and emergency changes begin at peer review; what is approved beforehand waits to be implemented."""
+    begins = {kind.value: status.value for kind, status in FIRST.items()}
+    review = "Peer review / change manager approval"
+    assert begins == {"normal": review, "emergency": review, "standard": "Awaiting implementation"}
+    assert set(FIRST) == set(ChangeType)
+
+
+def test_a_change_of_which_nothing_is_said() -> None:
+    """A change is a normal one of low risk that has no twin, was seen once, and waits, unless it says otherwise."""
+    fresh = making.change()
+    assert (fresh.type, fresh.risk, fresh.is_twin, fresh.revision) == (ChangeType.NORMAL, Risk.LOW, False, 1)
+    assert (fresh.status, fresh.is_open, fresh.approvals, fresh.covers) == (INITIAL, True, (), None)
 
 
 def test_every_status_can_be_reached() -> None:

@@ -235,6 +235,13 @@ def test_only_what_somebody_is_to_decide_expires(change: Standing, waits: bool) 
     assert (later.ends_at, later.wake_at == at(0.25)) == ((at(0.5), True) if waits else (None, False))
 
 
+def test_a_change_of_which_nothing_is_said() -> None:
+    """A change that says no more than its status was not declined, is no emergency, and moves only by somebody."""
+    bare = Standing(key="SHOP-1", status="Planning", status_class=WAIT)
+    assert (bare.is_declined, bare.is_emergency, bare.moves_by_itself) == (False, False, False)
+    assert (bare.window, bare.approvals) == (Window(), None)
+
+
 def test_an_open_gate_does_not_expire() -> None:
     """What is allowed stays so when the time for a decision is over."""
     assert decide(gate(), standing(), Calendar(), at(9), until(2, 1)) == decide(gate(), standing(), Calendar(), at(9))
@@ -291,7 +298,7 @@ def test_a_number_that_is_no_change_is_to_be_checked() -> None:
     (reason,) = decide(replace(gate(), found=How.MISSING), None, Calendar(), NOW).reasons
     assert reason.code is ReasonCode.MISCONFIGURED
     assert reason.message == "The deployment names CHG-7 as its change request, and there is no such change request."
-    assert reason.remedy == "Check the number, and submit a new deployment."
+    assert reason.remedy.startswith("Check the number, and submit a new deployment.")
 
 
 # --- where deployments follow each other ---

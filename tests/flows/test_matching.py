@@ -103,7 +103,7 @@ def test_a_number_of_nothing(found: Found, number: str) -> None:
     (reason,) = gate.verdict.reasons
     named = number.upper()
     assert reason.message == f"The deployment names {named} as its change request, and there is no such change request."
-    assert reason.remedy == "Check the number, and submit a new deployment."
+    assert reason.remedy.startswith("Check the number, and submit a new deployment.")
     assert found.world.read(lambda uow: uow.changes.get(1)) is None
 
 
@@ -125,22 +125,19 @@ def test_a_number_before_its_time(found: Found) -> None:
 
 
 def test_a_number_of_another_app(found: Found) -> None:
-    """A change of another app can be named; what that app deploys under it is not approved for this one."""
+    """A change that was opened for another app is not there for this one, and nothing of it is touched."""
     key = found.ask(1, app=found.other).change_key or ""
-    found.world.do(ANN, review.approve, key)
+    before = found.world.change(key)
     gate = found.names(1, key)
-    assert (gate.change_key, gate.verdict.status, codes(gate)) == (key, AWAITING, ["approvals_incomplete"])
-    found.world.do(ANN, review.approve, key)
-    assert found.world.gate(found.app).verdict.status is ALLOWED
+    assert (gate.found, gate.verdict.status, codes(gate)) == (How.MISSING, INVALID, ["misconfigured"])
+    assert found.world.change(key) == before
 
 
-def test_who_named_a_change_does_not_describe_it(found: Found) -> None:
-    """A deployment of another app that named a change never gives it its own title, whoever relies on it still."""
-    key = found.ask(1).change_key or ""
-    found.names(1, key, app=found.other, label="6.6")
-    found.world.do(found.app, withdraw.delete, record(found.app).key)
-    found.names(1, key, app=found.other, update=2, label="6.7")
-    assert found.world.change(key).title == TITLE
+def test_an_associated_key_of_another_app(found: Found) -> None:
+    """An associated key of another app's change is passed over."""
+    key = found.ask(1, app=found.other).change_key or ""
+    gate = found.ask(1, issues=(key,))
+    assert (gate.found, gate.change_key == key) == (How.CREATED, False)
 
 
 # --- an associated issue key ---

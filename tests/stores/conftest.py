@@ -16,8 +16,8 @@ from tests.stores import made
 
 ENGINES = ("sqlite", "postgres")
 
-CHILDREN_FIRST: tuple[str, ...] = ("attempts", "jobs", "audit", "change_marks", "tracks", "change_comments", "changes", "gates")
-CHILDREN_FIRST += ("rulebooks",)
+CHILDREN_FIRST: tuple[str, ...] = ("attempts", "jobs", "audit", "change_marks", "change_comments", "changes", "gates")
+CHILDREN_FIRST += ("tracks", "rulebooks")
 CHILDREN_FIRST += ("deployment_properties", "deployments", "tokens", "users", "apps", "meta")
 
 

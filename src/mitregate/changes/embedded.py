@@ -17,7 +17,7 @@ from mitregate.core.catalogue import approves
 from mitregate.core.changes import FIRST, Change, ChangeType, Comment, Status, move, number_of
 from mitregate.core.concern import concerning, services_of
 from mitregate.core.conflicts import Conflict, concerned, is_planned, mark_of, overlap
-from mitregate.core.deployments import Deployment, DeploymentKey, State
+from mitregate.core.deployments import Deployment, State
 from mitregate.core.errors import Unknown
 from mitregate.core.gates import Gate, Standing
 from mitregate.core.matching import How, describe, mark, title
@@ -44,9 +44,9 @@ class Embedded:
         change, is_marked = found
         return change.key, How.REDEPLOYED if is_marked else How.TITLED
 
-    def is_open(self, uow: UnitOfWork, change_key: str) -> bool:
-        """Say whether there is a change of that key, and something can still come of it."""
-        change = _find(uow, change_key)
+    def is_open(self, uow: UnitOfWork, change_key: str, deployment: Deployment) -> bool:
+        """Say whether a deployment may rely on the change of that key, and something can still come of it."""
+        change = _find_for(uow, change_key, deployment)
         return change is not None and change.is_open
 
     def open(self, uow: UnitOfWork, deployment: Deployment, wish: Wish, requested_by: str, now: datetime) -> str:
@@ -60,8 +60,8 @@ class Embedded:
     def join(
         self, uow: UnitOfWork, change_key: str, deployment: Deployment, assessment: Assessment, now: datetime
     ) -> bool:
-        """Let one more deployment rely on a change, if it is open; say whether there is such a change."""
-        change = _find(uow, change_key)
+        """Let one more deployment rely on a change, if it is open; say whether there is such a change for it."""
+        change = _find_for(uow, change_key, deployment)
         if change is None or not change.is_open:
             return change is not None
         joined = concerning(change, deployment, assessment)
@@ -108,7 +108,10 @@ class Embedded:
         if change is None or not change.is_open:
             return
         described = concerning(change, deployment, assessment)
-        if not change.is_prepared and _speaker(change, uow.gates.sharing(change.key)) == deployment.key:
+        if (
+            not change.is_prepared
+            and next((gate.key for gate in uow.gates.sharing(change.key) if gate.relies), None) == deployment.key
+        ):
             named = title(deployment, uow.rules.current().book.titles)
             is_taken = named != change.title and uow.changes.is_titled(named, change.app_id)
             described = replace(
@@ -148,7 +151,7 @@ class Embedded:
     ) -> tuple[Standing, Profile] | None:
         """Say how a change would stand once a deployment relied on it, and what it would be; writes nothing."""
         book = uow.rules.current().book
-        change = _find(uow, change_key) if change_key is not None else _draft(book, deployment, wish, "", now)
+        change = _find_for(uow, change_key, deployment) if change_key else _draft(book, deployment, wish, "", now)
         if change is None:
             return None
         if change_key is not None and change.is_open:
@@ -256,6 +259,12 @@ def _number(change_key: str) -> int | None:
         return None
 
 
+def _find_for(uow: UnitOfWork, change_key: str, deployment: Deployment) -> Change | None:
+    """Find a change that *deployment* may rely on: one of its own app, or one that was prepared for anybody's."""
+    change = _find(uow, change_key)
+    return change if change is not None and change.app_id in {"", deployment.key.app_id} else None
+
+
 def _say(uow: UnitOfWork, number: int, text: str, now: datetime) -> None:
     uow.changes.add_comment(number, Comment(author=SYSTEM, body=text, at=now))
 
@@ -313,11 +322,6 @@ def _beside(uow: UnitOfWork, change: Change, marks: tuple[str, ...]) -> Iterator
 
 def _marks(change: Change, deployment: Deployment) -> tuple[str, ...]:
     return (mark(deployment), *map(mark_of, change.services))
-
-
-def _speaker(change: Change, gates: Iterable[Gate]) -> DeploymentKey | None:
-    """Say which deployment describes a change; never one of another app, which only named its number."""
-    return next((gate.key for gate in gates if gate.relies and gate.key.app_id == change.app_id), None)
 
 
 def _lasting(gates: Iterable[Gate], outcome: State) -> State:

@@ -257,7 +257,7 @@ def _change_is_missing(gate: Gate) -> Verdict:
     remedy = "An operator must restore it, or submit a new deployment."
     if gate.found is How.MISSING:
         message = f"The deployment names {key} as its change request, and there is no such change request."
-        remedy = "Check the number, and submit a new deployment."
+        remedy = "Check the number, and submit a new deployment. For several tools, a change is prepared by hand."
     return Verdict(
         status=GatingStatus.INVALID,
         reasons=(

@@ -30,8 +30,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     """A change as it is explained.
 
     `tally` says how far its approvals have come for one deployment, `needs` what makes up those that it needs; both are
-    left out where the deployment is not known any more. `requested_by` is empty of one that is not there yet. `app_id`
-    is the app whose deployments find it by its title, empty if everybody's do.
+    left out where the deployment is not known any more. `requested_by` is empty of one that is not there yet.
     """
 
     key: str
@@ -44,7 +43,6 @@ class Profile(Struct, frozen=True, kw_only=True):
     window: Window = Window()
     services: tuple[str, ...] = ()
     requested_by: str = ""
-    app_id: str = ""
     tally: Tally | None = None
     needs: tuple[Need, ...] = ()
     given: tuple[Given, ...] = ()
@@ -83,7 +81,6 @@ def profile_of(change: Change, key: str, conflicts: Iterable[Conflict]) -> Profi
         window=change.window,
         services=change.services,
         requested_by=change.requested_by,
-        app_id=change.app_id,
         given=given_on(change, ()),
         conflicts=tuple(conflicts),
     )

@@ -127,14 +127,9 @@ def unknown_services(act: Act, deployment: Deployment) -> tuple[str, ...]:
     return services_named(book, named).unknown if book.services else ()
 
 
-def for_app(profile: Profile, app_id: str) -> Profile:
-    """Leave out what an app is not told of a change: who decided on it and why, and what others have changed.
-
-    Of a change of another app, which it named by its number, it is not told what that one deploys either.
-    """
-    told = replace(profile, given=(), conflicts=(), requested_by="")
-    is_anothers = profile.app_id not in {"", app_id}
-    return replace(told, title="", template="", risk_why="", services=()) if is_anothers else told
+def for_app(profile: Profile) -> Profile:
+    """Leave out what an app is not told of a change: who decided on it and why, and what others have changed."""
+    return replace(profile, given=(), conflicts=(), requested_by="")
 
 
 def _profile(act: Act, gate: Gate, deployment: Deployment | None) -> Profile | None:
@@ -144,7 +139,7 @@ def _profile(act: Act, gate: Gate, deployment: Deployment | None) -> Profile | N
     if not gate.is_waiting:
         # What it would need by now is no longer asked of it; what was asked then is in its story.
         profile = replace(profile, tally=None, needs=(), conflicts=())
-    return profile if act.principal.app_id is None else for_app(profile, act.principal.app_id)
+    return profile if act.principal.app_id is None else for_app(profile)
 
 
 def _calendar(act: Act, gate: Gate, deployment: Deployment | None) -> Calendar | None:

@@ -32,7 +32,8 @@ def relate(act: Act, deployment: Deployment) -> Related:
     """Find the change of *deployment*, or open one; from then on no other one is looked at for it.
 
     A number that is supplied counts even if there is no such change: a second one is never made beside it. Nor does
-    one that gets that number later, for nobody meant that one.
+    one that gets that number later, for nobody meant that one. A change that was opened for another app's deployments
+    is not there for this one: it could raise the risk of what that app was allowed, or keep its change from ending.
     """
     system = act.ports.changes
     found = known(act, deployment)
@@ -51,7 +52,7 @@ def known(act: Act, deployment: Deployment) -> Related | None:
     if number is not None:
         return Related(key=number, how=How.SUPPLIED)
     for key in deployment.associations.issues:
-        if act.ports.changes.is_open(act.uow, key):
+        if act.ports.changes.is_open(act.uow, key, deployment):
             return Related(key=key.upper(), how=How.ASSOCIATED)
     found = act.ports.changes.find(act.uow, deployment)
     return Related(key=found[0], how=found[1]) if found is not None else None

@@ -143,7 +143,6 @@ def _gated(act: Act, deployment: Deployment, wanted: Control, window: Window) ->
     new = new_gate(act, "", deployment, wanted, outlook.related if outlook is not None else None)
     standing = outlook.standing if outlook is not None else None
     profile = outlook.profile if outlook is not None else None
-    app_id = act.principal.app_id
     gate = judge(act, new, deployment, standing)
     calendar = calendar_of(act, gate, deployment, standing)
     named = named_of(deployment)
@@ -162,7 +161,7 @@ def _gated(act: Act, deployment: Deployment, wanted: Control, window: Window) ->
         ),
         gate=gate,
         relation=relation,
-        change=for_app(profile, app_id) if profile is not None and app_id is not None else profile,
+        change=for_app(profile) if profile is not None and act.principal.app_id is not None else profile,
         when=tuple(when(gate, profile.window if profile is not None else Window(), calendar, act.now)),
         bounds=bounds_of(calendar, act.now) if wanted is Control.REQUIRED else None,
         supersedes=tuple(map(_place_taken, _superseded(act, gate, deployment))),

@@ -58,8 +58,8 @@ class ChangeSystem(Protocol):
     def find(self, uow: UnitOfWork, deployment: Deployment) -> tuple[str, How] | None:
         """Find the open change that a deployment shares with others: deployed before, or of exactly the same title."""
 
-    def is_open(self, uow: UnitOfWork, change_key: str) -> bool:
-        """Say whether there is a change of that key, and something can still come of it."""
+    def is_open(self, uow: UnitOfWork, change_key: str, deployment: Deployment) -> bool:
+        """Say whether a deployment may rely on the change of that key, and something can still come of it."""
 
     def open(self, uow: UnitOfWork, deployment: Deployment, wish: Wish, requested_by: str, now: datetime) -> str:
         """Open a change for a deployment, in the transaction at hand; give its key."""
@@ -67,7 +67,7 @@ class ChangeSystem(Protocol):
     def join(
         self, uow: UnitOfWork, change_key: str, deployment: Deployment, assessment: Assessment, now: datetime
     ) -> bool:
-        """Let one more deployment rely on a change, if it is open; say whether there is such a change."""
+        """Let one more deployment rely on a change, if it is open; say whether there is such a change for it."""
 
     def fetch(self, uow: UnitOfWork, change_keys: Collection[str]) -> None:
         """Get ready to be asked about several changes, where that is better done in one go."""

@@ -103,7 +103,7 @@ class ExplainedChange(View, frozen=True, kw_only=True):
     is_there: Annotated[
         bool, Meta(description="Whether there is, or would be, such a change; if not, no more is told.")
     ]
-    title: Annotated[str, Meta(description="Not told to other apps than its own.")] | UnsetType = UNSET
+    title: str | UnsetType = UNSET
     type: ChangeType | UnsetType = UNSET
     template: Annotated[str, Meta(description="The standard change that it was opened of.")] | UnsetType = UNSET
     risk: Risk | UnsetType = UNSET
@@ -250,7 +250,7 @@ def _change_out(relation: Relation | None, profile: Profile | None, base_url: st
         link=f"{base_url}/changes/{profile.key}" if not profile.is_imagined else UNSET,
         found=found,
         is_there=True,
-        title=given(profile.title),
+        title=profile.title,
         type=profile.type,
         template=given(profile.template),
         risk=profile.risk,
