@@ -75,11 +75,13 @@ class Recorder:
     def writes(self) -> list[Statement]:
         """Give the statements that changed something."""
         writes = [(sql, values) for sql, values, rows in self.seen if rows and _is_write(sql)]
-        return [_statement(sql, values, place) for place, (sql, values) in enumerate(writes)]
+        # The number of a change, and wherever it is named again, varies with the deployment and the place among them.
+        drawn = {values["number"]: MARK * PLACES + place for place, (sql, values) in enumerate(writes) if _adds(sql)}
+        return [_statement(sql, _varied(values, drawn)) for sql, values in writes]
 
     def reads(self) -> list[Statement]:
         """Give the statements that changed nothing by their nature."""
-        return [_statement(sql, values, 0) for sql, values, _ in self.seen if not _is_write(sql)]
+        return [_statement(sql, values) for sql, values, _ in self.seen if not _is_write(sql)]
 
 
 class RecordingCursor:
@@ -123,9 +125,21 @@ def record_read(connection: Any, texts: Texts) -> Statement:
     return recorder.reads()[-1]
 
 
-def _statement(sql: str, values: dict[str, Any], place: int) -> Statement:
-    if "INTO changes" in sql:
-        values = values | {"number": MARK * PLACES + place}
+def _varied(values: Values, drawn: Mapping[int, int]) -> dict[str, Any]:
+    """Let the number of a change vary, and the marks that it is found by, in which `MARK` is hashed away."""
+    varied = dict(values)
+    if "number" in values:
+        varied["number"] = drawn[values["number"]]
+    if "marks" in values:
+        varied["marks"] = values["marks"].replace("deploys ", f"deploys {MARK} ")
+    return varied
+
+
+def _adds(sql: str) -> bool:
+    return "INTO changes " in sql
+
+
+def _statement(sql: str, values: dict[str, Any]) -> Statement:
     varying = tuple(
         name
         for name, value in values.items()
