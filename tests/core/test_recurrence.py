@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from mitregate.core.calendar import Calendar, Freeze, Period, Window, earliest_opening
 from mitregate.core.errors import Malformed
-from mitregate.core.recurrence import Recurrence, Span, check, coming, in_utc, spans
+from mitregate.core.recurrence import Recurrence, Span, check, coming, ending, in_utc, spans
 
 MINUTE = timedelta(minutes=1)
 
@@ -148,7 +148,19 @@ def test_a_local_time_that_does_not_exist_is_the_next_one() -> None:
 
 def test_a_local_time_that_exists_twice_is_the_first() -> None:
     """What falls into the hour that is repeated begins the first time."""
-    assert in_utc(datetime(2026, 10, 25, 2, 30), ZoneInfo(BERLIN)) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    for fold in (0, 1):
+        local = datetime(2026, 10, 25, 2, 30, fold=fold)
+        assert in_utc(local, ZoneInfo(BERLIN)) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+
+def test_an_end_is_the_instant_that_it_says() -> None:
+    """An end that does not exist is the next instant that does, and only that of a whole day is one before another."""
+    berlin = ZoneInfo(BERLIN)
+    assert ending(datetime(2026, 3, 29, 2), berlin) == datetime(2026, 3, 29, 1, tzinfo=UTC)
+    assert ending(datetime(2026, 10, 25, 2, 30), berlin) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    last = datetime(2026, 10, 29, 23, 59, 59, 999_999)
+    assert ending(last, ZoneInfo("Africa/Cairo")) == datetime(2026, 10, 29, 21, 59, 59, 999_999, tzinfo=UTC)
+    assert in_utc(last, ZoneInfo("Africa/Cairo")) == datetime(2026, 10, 29, 20, 59, 59, 999_999, tzinfo=UTC)
 
 
 def test_a_day_that_was_left_out() -> None:
@@ -169,6 +181,13 @@ def test_nights_are_longer_and_shorter() -> None:
     [
         ("FREQ=MONTHLY;BYDAY=-1FR", ["01-30", "02-27", "03-27"]),
         ("FREQ=MONTHLY;BYMONTHDAY=31", ["01-31", "03-31", "05-31"]),
+        ("FREQ=MONTHLY;BYMONTHDAY=1,15", ["01-01", "01-15", "02-01"]),
+        ("FREQ=YEARLY;BYMONTH=2,3;BYMONTHDAY=-1", ["02-28", "03-31", "02-28"]),
+        ("FREQ=MONTHLY;BYDAY=+2MO,-1FR", ["01-12", "01-30", "02-09"]),
+        ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TH,SU;WKST=SU", ["01-01", "01-11", "01-15"]),
+        ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TH,SU", ["01-01", "01-04", "01-15"]),
+        ("FREQ=YEARLY;BYYEARDAY=2,-1", ["01-02", "12-31", "01-02"]),
+        ("FREQ=YEARLY;BYWEEKNO=10;BYDAY=MO", ["03-02", "03-08", "03-06"]),
         ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", ["01-30", "02-27", "03-31"]),
         ("FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=24", ["12-24", "12-24", "12-24"]),
         ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TH;COUNT=2", ["01-01", "01-15"]),
@@ -211,6 +230,10 @@ def test_leap_days_are_found() -> None:
         ("FREQ=MONTHLY;BYMONTHDAY=0", "BYMONTHDAY must be from -31 to 31 and not 0, not '0'"),
         ("FREQ=MONTHLY;BYMONTHDAY=32", "BYMONTHDAY must be from -31 to 31"),
         ("FREQ=DAILY;COUNT=x", "COUNT must be"),
+        ("FREQ=DAILY;COUNT=1=2", "COUNT must be from 1 to 10000 and not 0, not '1=2'"),
+        ("FREQ=DAILY;INTERVAL=1,2", "INTERVAL must be"),
+        ("FREQ=MONTHLY;BYDAY=0MO", "'0MO' is no weekday"),
+        ("FREQ=WEEKLY;BYDAY=MO;WKST=XX", "'XX' is no weekday"),
         ("FREQ=DAILY;COUNT=2;UNTIL=20270101", "both COUNT and UNTIL"),
         ("FREQ=DAILY;UNTIL=tomorrow", "UNTIL must be as in"),
         ("FREQ=DAILY;UNTIL=20260230", "UNTIL must be as in"),
@@ -218,7 +241,7 @@ def test_leap_days_are_found() -> None:
         ("FREQ=WEEKLY;BYDAY=MO;BYDAY=TU", "BYDAY twice"),
         ("FREQ=DAILY;BYHOUR=3", "no part of a rule"),
         ("FREQ=WEEKLY;BYMONTHDAY=1", "BYMONTHDAY goes with"),
-        ("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30", "no month of it has such a day"),
+        ("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30", "cannot be used: no month of it has such a day."),
         ("FREQ=DAILY;INTERVAL=7;BYDAY=MO", "never comes true"),
         ("FREQ=WEEKLY;UNTIL=20251231", "never comes true"),
         ("garbage", "no part of a rule"),
@@ -236,9 +259,14 @@ def test_recurrences_that_are_refused() -> None:
     for zone in ("Europe/Bielefeld", "", "../etc/passwd", "Europe"):
         with pytest.raises(Malformed, match="no time zone"):
             check(replace(NIGHTLY, zone=zone))
-    with pytest.raises(Malformed, match="has an offset"):
-        check(replace(NIGHTLY, first=datetime(2026, 1, 1, tzinfo=UTC)))
-    for length in (timedelta(0), timedelta(days=367)):
+    for start in ("first", "also", "never"):
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        with pytest.raises(Malformed) as refusal:
+            check(replace(NIGHTLY, **{start: at if start == "first" else (at,)}))
+        assert refusal.value.message == "A local time has an offset, but the zone says it already."
+        assert refusal.value.advice() == "Write it without one, as in 2026-03-01T22:00."
+    check(replace(NIGHTLY, length=timedelta(days=366)))
+    for length in (timedelta(0), timedelta(days=366, microseconds=1)):
         with pytest.raises(Malformed, match="longer than nothing"):
             check(replace(NIGHTLY, length=length))
 

@@ -238,6 +238,7 @@ def test_an_opening_is_looked_for_ten_years_ahead() -> None:
     for more, expected in ((timedelta(0), now + FAR), (MICROSECOND, None)):
         freeze = Freeze(name="f", window=Window(end=now + FAR - MICROSECOND + more))
         assert earliest_opening(Window(), Calendar(freezes=(freeze,)), now) == expected
+        assert earliest_opening(Window(start=now + FAR + more), Calendar(), now) == expected
 
 
 def test_hours_that_are_always_frozen_never_open() -> None:
