@@ -138,6 +138,7 @@ def test_no_approval_counts_for_what_was_not_seen(approvals: list[Approval]) -> 
 def test_a_tally_is_complete_when_enough_approved(met: int, needed: int, is_complete: bool) -> None:
     """As many approvals as needed are enough, and stale ones do not help."""
     assert Tally(met=met, needed=needed, stale=5).is_complete is is_complete
+    assert Tally(met=met, needed=needed).stale == 0
 
 
 def test_what_is_shown_has_one_digest() -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from mitregate.core.calendar import Calendar, Position
 from mitregate.core.changes import StatusClass
 from mitregate.core.control import Control
-from mitregate.core.gates import BASE, GatingStatus, ReasonCode, Standing, Verdict, decide, spell
+from mitregate.core.gates import BASE, GatingStatus, Grounds, ReasonCode, Stage, Standing, Verdict, decide, spell
 from tests.core.making import HOUR, NOW, freezes, gate, standing
 from tests.core.situations import SITUATIONS, Case
 
@@ -101,6 +101,12 @@ def test_instants_are_spelled_with_their_zone() -> None:
     """An instant is written for people to the second, and never under the name of a zone that is not its own."""
     assert spell(NOW) == "2024-05-06 12:00:00 UTC"
     assert spell(datetime.fromisoformat("2024-05-06T14:00:00.5+02:00")) == "2024-05-06 14:00:00 UTC+02:00"
+
+
+def test_a_gate_of_which_nothing_is_said() -> None:
+    """A gate is held, was opened by no rules yet, and nobody was reminded, unless it says otherwise."""
+    fresh = gate()
+    assert (fresh.stage, fresh.grounds, fresh.reminders, fresh.revision) == (Stage.HELD, Grounds(revision=0), 0, 1)
 
 
 def test_a_decision_starts_from_nothing() -> None:

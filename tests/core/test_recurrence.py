@@ -146,6 +146,12 @@ def test_a_local_time_that_does_not_exist_is_the_next_one() -> None:
     assert in_utc(datetime(2026, 3, 29, 3, 0), berlin) == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
 
 
+def test_every_second_that_does_not_exist_is_the_same_instant() -> None:
+    """Whichever second of the hour it is that clocks leave out, it stands for the instant at which they do."""
+    skipped = [datetime(2026, 3, 29, 2) + timedelta(seconds=number) for number in range(0, 3600, 7)]
+    assert {in_utc(local, ZoneInfo(BERLIN)) for local in skipped} == {datetime(2026, 3, 29, 1, tzinfo=UTC)}
+
+
 def test_a_local_time_that_exists_twice_is_the_first() -> None:
     """What falls into the hour that is repeated begins the first time."""
     for fold in (0, 1):
